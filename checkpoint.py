@@ -1,0 +1,62 @@
+"""What an interrupted training needs to go on: one file beside the model, replaced after each epoch.
+
+NAME.checkpoint.npz holds, as plain arrays (nothing that could carry code): the variables of the model and the
+optimizer as the last finished epoch left them, the best weights so far, and a JSON text with the arguments, the
+data's checksum and the history.
+"""
+import json
+import zipfile
+import zlib
+
+import numpy as np
+
+import files
+from files import UserError, printable
+
+
+def path_of(model_path):
+    """Return where the checkpoint of a model lies (pathlib.Path)."""
+    return model_path.with_suffix(".checkpoint.npz")
+
+
+def save(model_path, state, best, progress):
+    """Write the checkpoint, whole or not at all.
+
+    Args:
+        model_path: pathlib.Path of the model being trained.
+        state, best: lists of arrays.
+        progress: dict of what JSON can hold.
+
+    Raises:
+        files.UserError: the folder cannot be written, or the disk is full.
+    """
+    arrays = {f"state_{i:03d}": value for i, value in enumerate(state)}
+    arrays |= {f"best_{i:03d}": value for i, value in enumerate(best)}
+    with files.atomic_write(path_of(model_path)) as temporary:
+        np.savez(temporary, progress=np.array(json.dumps(progress)), **arrays)
+
+
+def load(model_path):
+    """Return (state, best, progress) as they were given to `save`.
+
+    Raises:
+        files.UserError: there is no checkpoint, or it is damaged.
+    """
+    path = path_of(model_path)
+    if not path.exists():
+        raise UserError(f"there is no interrupted training of {printable(model_path)} to resume; leave --resume out "
+                        "to start one.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            groups = [[archive[name] for name in sorted(archive.files) if name.startswith(group)]
+                      for group in ("state_", "best_")]
+            progress = json.loads(str(archive["progress"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise UserError(f"{printable(path)} is damaged ({files.reason(error)}); delete it and train again.") from error
+    return *groups, progress
+
+
+def restore(variables, values):
+    """Assign saved values to Keras variables, in order. Raises ValueError where they do not fit."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,271 @@
+"""Images and labels as arrays: MNIST as shipped in data/, or a data set of your own.
+
+    from data_loader import load_dataset, split
+    data = load_dataset()                                  # MNIST: data.x_train is (60000, 28, 28) uint8
+    train, validation = split(data.y_train, 5000, seed=0)  # indices into the training images
+
+Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
+and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
+one sentence (`files.UserError`).
+"""
+import gzip
+import hashlib
+import pathlib
+import zipfile
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from files import UserError, atomic_write, printable, reason
+
+NUM_CLASSES = 10
+IMAGE_SIZE = 28
+MNIST_FOLDER = pathlib.Path(__file__).resolve().parent / "data"
+
+# The four original files (Y. LeCun, C. Cortes; see data/README.md) and the SHA-256 of their uncompressed bytes.
+MNIST_FILES = {
+    "x_train": ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    "y_train": ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    "x_test": ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    "y_test": ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+}
+
+# Test images whose label five reviewers each found wrong: C. G. Northcutt, A. Athalye, J. Mueller, "Pervasive
+# Label Errors in Test Sets" (arXiv 2103.14749), file mturk/mnist_mturk.json of cleanlab/label-errors.
+LABEL_ERRORS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
+
+MAX_ARRAY_BYTES = 4 << 30  # refuse data files that claim more than 4 GiB before reading them
+MAX_IMAGE_PIXELS = 1 << 22  # a training picture becomes 28x28: 4 million pixels are plenty
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+GET_IT_BACK = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
+
+
+class Dataset(NamedTuple):
+    """Images (N, 28, 28) uint8, 0 = paper to 255 = ink, and labels (N,) uint8, 0 to 9, for training and test."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+    checksum: str  # SHA-256 over the four arrays
+
+
+def load_dataset(path=None):
+    """Load MNIST, or the data set at `path`.
+
+    Args:
+        path: None for MNIST; or a `.npz` with x_train, y_train, x_test and y_test; or a folder of the four
+            IDX files (plain or .gz); or a folder with one sub-folder of images per digit, `0/` to `9/`, of
+            which every fifth image of a class (in order of name) becomes the test set.
+
+    Returns:
+        Dataset.
+
+    Raises:
+        UserError: anything missing, unreadable or not of the shapes and ranges of `Dataset`.
+    """
+    if path is None:
+        return load_mnist()
+    path = pathlib.Path(path)
+    if path.is_dir():
+        if any((path / str(digit)).is_dir() for digit in range(NUM_CLASSES)):
+            arrays = _read_image_folders(path)
+        else:
+            arrays = {key: read_idx(_idx_path(path, name)) for key, (name, _) in MNIST_FILES.items()}
+    elif path.suffix.lower() == ".npz" and path.is_file():
+        arrays = _read_npz(path)
+    elif path.exists():
+        raise UserError(f"{printable(path)} is no data set; give a .npz, a folder of IDX files, or a folder "
+                        "with one sub-folder of images per digit, 0 to 9.")
+    else:
+        raise UserError(f"there is no data set at {printable(path)}; check the path.")
+    return _checked_dataset(arrays, path)
+
+
+def load_mnist(folder=MNIST_FOLDER):
+    """Load MNIST from `folder`; where its files are absent, have Keras download them and keep the result there.
+
+    Returns:
+        Dataset of 60,000 training and 10,000 test images, verified by checksum.
+
+    Raises:
+        UserError: a file is truncated, altered or unreadable, or the download failed.
+    """
+    folder = pathlib.Path(folder)
+    paths = {key: folder / f"{name}.gz" for key, (name, _) in MNIST_FILES.items()}
+    if not any(path.exists() for path in paths.values()):
+        _download_mnist(paths)
+    arrays = {}
+    for key, (_, checksum) in MNIST_FILES.items():
+        content = _read_bytes(paths[key], GET_IT_BACK)
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {GET_IT_BACK}.")
+        arrays[key] = _parse_idx(content, paths[key])
+    return _checked_dataset(arrays, "MNIST")
+
+
+def split(labels, validation_size, seed):
+    """Split indices into training and validation, every class in proportion.
+
+    Args:
+        labels: (N,) integers.
+        validation_size: number of validation images, at least one per class.
+        seed: integer; the same seed gives the same split.
+
+    Returns:
+        (training indices, validation indices), int arrays in ascending order.
+
+    Raises:
+        UserError: the sizes leave a class without training or validation images.
+    """
+    from sklearn.model_selection import train_test_split
+    try:
+        train, validation = train_test_split(np.arange(len(labels)), test_size=validation_size, stratify=labels,
+                                             random_state=seed)
+    except ValueError as error:
+        raise UserError(f"cannot hold {validation_size} of {len(labels)} training images out for validation; "
+                        "choose another --validation-size (at least one image per digit on each side).") from error
+    return np.sort(train), np.sort(validation)
+
+
+def one_hot(labels):
+    """Return (N, 10) float32 with a 1 in the column of each label (N,), for losses that ask for it."""
+    return np.eye(NUM_CLASSES, dtype=np.float32)[np.asarray(labels)]
+
+
+def read_idx(path):
+    """Read an IDX file of unsigned bytes, plain or .gz (format: LeCun's MNIST page).
+
+    Returns:
+        uint8 array of the shape that the header states.
+
+    Raises:
+        UserError: unreadable, not IDX, or its length differs from what its header states.
+    """
+    return _parse_idx(_read_bytes(path, "fetch it again"), path)
+
+
+def _parse_idx(content, path):
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != 8 or not 1 <= content[3] <= 4:
+        raise UserError(f"{printable(path)} is not an IDX file of unsigned bytes; fetch it again.")
+    header = 4 + 4 * content[3]
+    shape = tuple(int.from_bytes(content[i:i + 4], "big") for i in range(4, header, 4))
+    size = 1
+    for length in shape:  # Python integers: a header that lies cannot overflow
+        size *= length
+    if len(content) - header != size:
+        raise UserError(f"{printable(path)} holds {len(content) - header} bytes of data where its header states "
+                        f"{' x '.join(map(str, shape))}; fetch it again.")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _read_bytes(path, remedy):
+    """Return a file's bytes, unpacked when it ends in .gz, bounded by MAX_ARRAY_BYTES."""
+    path = pathlib.Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{printable(path)} is not a regular file; {remedy}.")
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            content = file.read(MAX_ARRAY_BYTES)
+            if file.read(1):
+                raise UserError(f"{printable(path)} is larger than 4 GiB; give a smaller data set.")
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"cannot read {printable(path)} ({reason(error)}); {remedy}.") from error
+    return content
+
+
+def _idx_path(folder, name):
+    for candidate in (folder / name, folder / f"{name}.gz"):
+        if candidate.exists():
+            return candidate
+    raise UserError(f"{printable(folder)} holds neither {name} (or {name}.gz) nor sub-folders 0 to 9 of images; "
+                    "give a .npz, a folder of the four IDX files, or a folder with one sub-folder per digit.")
+
+
+def _read_npz(path):
+    """Return the four arrays of a .npz, without pickle and without unpacking more than MAX_ARRAY_BYTES."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_ARRAY_BYTES:
+                raise UserError(f"{printable(path)} unpacks to more than 4 GiB; give a smaller data set.")
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in MNIST_FILES if key not in archive.files]
+            if missing:
+                raise UserError(f"{printable(path)} lacks {', '.join(missing)}; it must hold {', '.join(MNIST_FILES)}.")
+            return {key: archive[key] for key in MNIST_FILES}
+    except (OSError, ValueError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UserError(f"cannot read {printable(path)} ({reason(error)}); save it again with numpy.savez_compressed.") \
+            from error
+
+
+def _read_image_folders(folder):
+    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28.
+
+    Images of 28x28 are taken as they are (inverted when the border is bright); others go through the same
+    preparation as in prediction.
+    """
+    from digit_finder import prepare_single
+    from image_loader import load_image
+    images, labels, test = [], [], []
+    for digit in range(NUM_CLASSES):
+        root = (folder / str(digit)).resolve()
+        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES) if root.is_dir() else []
+        if not paths:
+            raise UserError(f"{printable(folder / str(digit))} holds no images; each digit needs some.")
+        for number, path in enumerate(paths):
+            if root not in path.resolve().parents:
+                raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
+            image = load_image(path, max_pixels=MAX_IMAGE_PIXELS)
+            images.append(prepare_single(image))
+            labels.append(digit)
+            test.append(number % 5 == 4)
+    images, labels, test = np.stack(images), np.array(labels, np.uint8), np.array(test)
+    return {"x_train": images[~test], "y_train": labels[~test], "x_test": images[test], "y_test": labels[test]}
+
+
+def _download_mnist(paths):
+    """Fetch MNIST through Keras and keep it at `paths` as the original IDX files."""
+    import keras
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:  # a download fails in many ways; each means the same to the user
+        raise UserError(f"MNIST is not in {printable(paths['x_train'].parent)} and could not be downloaded "
+                        f"({reason(error)}); restore it with `git checkout -- data`.") from error
+    for key, array in zip(MNIST_FILES, (x_train, y_train, x_test, y_test)):
+        array = np.ascontiguousarray(array, np.uint8)
+        header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+        with atomic_write(paths[key]) as temporary:
+            temporary.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))
+
+
+def _checked_dataset(arrays, source):
+    """Return a Dataset of `arrays` once every shape, type, range and class is as `Dataset` promises."""
+    def refuse(fault):
+        raise UserError(f"{printable(source)}: {fault}")
+
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.ndim == 4 and x.shape[-1] == 1:
+            arrays[f"x_{part}"] = x = x[..., 0]
+        if x.ndim != 3 or x.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or not len(x):
+            refuse(f"x_{part} has shape {x.shape}; it must be (N, 28, 28).")
+        if x.dtype != np.uint8:
+            refuse(f"x_{part} is {x.dtype}; it must be uint8, 0 (paper) to 255 (ink).")
+        if y.shape != (len(x),):
+            refuse(f"y_{part} has shape {y.shape}; {len(x)} images need {len(x)} labels, one integer each.")
+        if y.dtype.kind not in "iu":
+            refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
+        if y.min() < 0 or y.max() >= NUM_CLASSES:
+            refuse(f"y_{part} holds the label {int(y.max() if y.max() >= NUM_CLASSES else y.min())}; "
+                   "labels must be 0 to 9.")
+        empty = sorted(set(range(NUM_CLASSES)) - set(np.unique(y).tolist()))
+        if empty:
+            refuse(f"y_{part} has no image of the digit{'s' * (len(empty) > 1)} {', '.join(map(str, empty))}; "
+                   "each digit needs some.")
+        arrays[f"y_{part}"] = y.astype(np.uint8)
+    digest = hashlib.sha256()
+    for key in MNIST_FILES:
+        digest.update(np.ascontiguousarray(arrays[key]))
+    return Dataset(**arrays, name=pathlib.Path(source).name, checksum=digest.hexdigest())

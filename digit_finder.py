@@ -1,0 +1,444 @@
+"""Find what may be digits in a picture, and draw each as MNIST would have it.
+
+    layout = find(image)                       # (H, W, 3) uint8; see `Layout`
+    layout.pictures                            # (N, 28, 28) uint8: candidates for the network
+
+Pen strokes become pieces (touching digits are over-segmented into several), pieces stand in lines, and every
+run of neighbouring pieces that could be one digit is a candidate. Which candidates make up the number is
+left to whoever can tell a digit from a fragment: `digit_reader.py`, with the network. Pure functions from
+array to array; NumPy and OpenCV only, results can be pickled.
+"""
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+import ink as inks
+import ruled_paper
+
+MOST_PIECES = 5           # a digit is at most this many pieces
+MOST_STROKES = 80         # per picture; a photograph of foliage must not cost seconds
+MOST_CANDIDATES = 300     # per version of a picture, for the same reason
+CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)   # handwriting leans to the right, so cuts do too: x shift per y, upwards
+
+
+class Candidate(NamedTuple):
+    """One run of pieces that may be one digit.
+
+    Attributes:
+        line: number of its line in `Layout.lines`.
+        first, last: it is pieces first..last (inclusive) of that line.
+        cuts: how much ink its two cut edges go through, in stroke widths (0.0: nothing is cut).
+        gap: the widest gap between its pieces, in heights of its line (0.0: one piece).
+        height: its height in heights of the line.
+        thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
+    """
+    line: int
+    first: int
+    last: int
+    cuts: float
+    gap: float
+    height: float
+    thickness: float
+
+
+class Line(NamedTuple):
+    """One line of writing.
+
+    Attributes:
+        version: number of the version of the picture that it is in.
+        cost: how improbable that version is before anything is read, in nats.
+        pieces: (n,) float, heights of its pieces, in heights of the line.
+    """
+    version: int
+    cost: float
+    pieces: np.ndarray
+
+
+class Layout(NamedTuple):
+    """Everything found in one picture.
+
+    A picture has several versions when it is not plain which ink was written: as it is, without ruled
+    lines, without frames, each colour of ink alone, and turned so that a slanted line is level.
+
+    Attributes:
+        pictures: (N, 28, 28) uint8, the candidates as MNIST would draw them.
+        boxes: (N, 4) int32, x0, y0, x1, y1 in pixels of the original image, x1 and y1 exclusive.
+        candidates: list of N Candidate.
+        lines: list of Line; those of one version from top to bottom.
+    """
+    pictures: np.ndarray
+    boxes: np.ndarray
+    candidates: list
+    lines: list
+
+
+class Strokes(NamedTuple):
+    """Connected strokes: boxes (n, 4) int x, y, width, height; areas (n,); labels (h, w) int32, 1..n."""
+    boxes: np.ndarray
+    areas: np.ndarray
+    labels: np.ndarray
+
+
+def stroke_widths(mask):
+    """Return the typical and the greatest width of the strokes in `mask` (h, w) bool, in pixels (0, 0: no ink)."""
+    if not mask.any():
+        return 0.0, 0.0
+    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3)))) & (distance > 0)]
+    return max(1.0, 2 * inks.quantile(ridge, 0.5) - 1), max(1.0, 2 * float(ridge.max()) - 1)
+
+
+def label_strokes(mask):
+    """Label the connected strokes of `mask` (h, w) bool. Returns Strokes."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return Strokes(stats[1:, :4], stats[1:, cv2.CC_STAT_AREA], labels)
+
+
+def keep_strokes(strokes, keep):
+    """Return `strokes` with only those where `keep` (n,) bool."""
+    number = np.zeros(len(keep) + 1, np.int32)
+    number[1:][keep] = np.arange(1, keep.sum() + 1)
+    return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])
+
+
+def drop_border(strokes, shape):
+    """Drop what runs into the frame of a picture beside digits that do not.
+
+    What touches the frame is a shadow, a table or a neighbour; but where a picture is cropped tightly its digits
+    touch, too: strokes that are as large as the ones that stand free stay, and so does all when none stands free.
+
+    Args:
+        strokes: Strokes.
+        shape: (h, w) of the picture.
+
+    Returns:
+        (Strokes, share of the ink that was dropped).
+    """
+    if len(strokes.areas) == 0:
+        return strokes, 0.0
+    x, y, width, height = strokes.boxes.T
+    margin = 1
+    sides = np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
+    free = ~sides.any(axis=0)
+    extent = np.maximum(width, height)
+    if not free.any() or extent[free].max() < 0.25 * extent.max():
+        return strokes, 0.0
+    main = extent[free].max()
+    alike = (height > 0.5 * main) & (height < 1.8 * main) & (width < 6 * main)
+    alike &= ~(sides[0] & sides[2]) & ~(sides[1] & sides[3])
+    keep = free | alike
+    return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
+
+
+def drop_specks(strokes):
+    """Drop specks of dirt: what is small against the largest stroke in both directions. Returns Strokes."""
+    if len(strokes.areas) == 0:
+        return strokes
+    extent = strokes.boxes[:, 2:].max(axis=1)
+    keep = extent >= 0.12 * extent.max()
+    if keep.sum() > MOST_STROKES:
+        keep &= extent >= np.sort(extent)[-MOST_STROKES]
+    return keep_strokes(strokes, keep)
+
+
+def group_lines(boxes):
+    """Group strokes into lines of writing, top to bottom, and each line's strokes from left to right.
+
+    Args:
+        boxes: (n, 4) x, y, width, height.
+
+    Returns:
+        list of int arrays of indices into `boxes`.
+    """
+    x, y, width, height = boxes.T.astype(float)
+    order = np.argsort(-height)
+    lines = []                                        # each: list of indices; large strokes found lines
+    for i in order:
+        best, best_overlap = None, 0.0
+        for line in lines:
+            near = min(line, key=lambda j: abs(x[j] + width[j] / 2 - x[i] - width[i] / 2))
+            overlap = min(y[i] + height[i], y[near] + height[near]) - max(y[i], y[near])
+            overlap /= min(height[i], height[near])
+            if overlap > best_overlap:
+                best, best_overlap = line, overlap
+        if best is not None and best_overlap > 0.35:
+            best.append(i)
+        else:
+            tall = max(height)
+            joined = None
+            if height[i] < 0.5 * tall:                # a bar or dot above or below a line belongs to it
+                for line in lines:
+                    for j in line:
+                        beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
+                        apart = max(y[i], y[j]) - min(y[i] + height[i], y[j] + height[j])
+                        if beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]:
+                            joined = line
+            if joined is not None:
+                joined.append(i)
+            else:
+                lines.append([i])
+    lines.sort(key=lambda line: np.mean(y[line] + height[line] / 2))
+    return [np.array(sorted(line, key=lambda i: x[i] + width[i] / 2)) for line in lines]
+
+
+def propose_cuts(mask, width):
+    """Propose where a stroke that may be several touching digits can be cut.
+
+    The ink that a straight cut goes through is counted for each place and several slants; places where it is
+    least are proposed.
+
+    Args:
+        mask: (h, w) bool, one connected stroke.
+        width: stroke width in pixels.
+
+    Returns:
+        list of (x at the middle row, slant, ink cut in stroke widths), from left to right.
+    """
+    height, length = mask.shape
+    middle = height / 2
+    padded = mask.astype(np.float32)
+    found = []
+    for slant in CUT_SLANTS:
+        shear = np.array([[1, slant, -slant * middle], [0, 1, 0]], np.float32)
+        sheared = cv2.warpAffine(padded, shear, (length, height), flags=cv2.INTER_LINEAR)
+        profile = cv2.blur(sheared.sum(axis=0, keepdims=True), (odd3(width / 2), 1))[0]
+        reach = max(2, int(0.12 * height))
+        lowest = cv2.erode(profile[None, :], np.ones((1, 2 * reach + 1)))[0]
+        for place in np.flatnonzero(profile <= lowest + 1e-3):
+            if 0.12 * height < place < length - 0.12 * height and profile[place] < 5 * width:
+                found.append((float(place), slant, float(profile[place] / width)))
+    found.sort(key=lambda cut: cut[2])
+    chosen = []
+    for cut in found:
+        # Cuts must not cross inside the stroke.
+        if all(abs(cut[0] - other[0]) > 0.12 * height + abs(cut[1] - other[1]) * middle * 0.8 for other in chosen):
+            chosen.append(cut)
+        if len(chosen) >= max(3, round(3 * length / height)):
+            break
+    return sorted(chosen)
+
+
+def odd3(size):
+    """Return the odd whole number nearest to `size`, at least 1."""
+    return max(1, int(size) // 2 * 2 + 1)
+
+
+def cut_stroke(mask, cuts):
+    """Return (h, w) int32: 0 outside the stroke, else 1 + the number of cuts to the left of the pixel."""
+    rows, columns = np.indices(mask.shape)
+    piece = np.ones(mask.shape, np.int32)
+    for place, slant, _ in cuts:
+        piece += columns + slant * (rows - mask.shape[0] / 2) > place
+    return np.where(mask, piece, 0)
+
+
+def mnist_normalise(ink):
+    """Draw ink as MNIST draws digits: 20x20 box, aspect ratio kept, centre of mass at the centre of 28x28.
+
+    LeCun's recipe (rebuilt in facebookresearch/qmnist): a black-and-white digit is fitted into 20x20 with
+    anti-aliasing and then moved so that its centre of mass falls on the centre. Strokes thinner than
+    MNIST's thinnest are made as wide, because a hair line of one pixel on 500 would fade to nothing.
+
+    Args:
+        ink: (h, w) bool, uint8 or float, ink on 0.
+
+    Returns:
+        (28, 28) uint8, ink 255 at its darkest; all 0 when there is no ink.
+    """
+    ink = np.asarray(ink, np.float32)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    picture = np.zeros((28, 28), np.uint8)
+    if len(rows) == 0:
+        return picture
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] / ink.max()
+    height, width = ink.shape
+    extent = max(height, width)
+    if extent < 80:                                   # enlarge first, so that widths can be set finely
+        factor = 80 / extent
+        ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
+        extent = max(ink.shape)
+    thin = stroke_widths(ink > 0.5)[0]
+    grow = round((0.085 * extent - thin) / 2)
+    if grow > 0:
+        ink = cv2.dilate(np.pad(ink, grow), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
+        extent = max(ink.shape)
+    ink = np.clip(ink, 0, 1)
+    size = max(1, round(ink.shape[1] * 20 / extent)), max(1, round(ink.shape[0] * 20 / extent))
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+    total = small.sum()
+    x, y = small.sum(axis=0) @ np.arange(size[0]) / total, small.sum(axis=1) @ np.arange(size[1]) / total
+    left = int(np.clip(round(float(13.5 - x)), 0, 28 - size[0]))
+    top = int(np.clip(round(float(13.5 - y)), 0, 28 - size[1]))
+    picture[top:top + size[1], left:left + size[0]] = np.round(small * (255 / small.max()))
+    return picture
+
+
+def split_pieces(strokes, line, width):
+    """Cut the wide strokes of one line into pieces.
+
+    Returns:
+        list of (stroke number, mask of the piece in the stroke's box, ink cut on its left, on its right).
+    """
+    pieces = []
+    height = inks.quantile(strokes.boxes[line, 3], 0.75)
+    for i in line:
+        x, y, w, h = strokes.boxes[i]
+        mask = strokes.labels[y:y + h, x:x + w] == i + 1
+        cuts = propose_cuts(mask, width) if w > 0.75 * min(h, height) and h > 0.5 * height else []
+        parts = cut_stroke(mask, cuts)
+        cost = [0.0] + [cut[2] for cut in cuts] + [0.0]
+        for k in range(len(cuts) + 1):
+            if (parts == k + 1).any():
+                pieces.append((i, parts == k + 1, cost[k], cost[k + 1]))
+    return pieces
+
+
+def piece_span(boxes, piece):
+    """Return x0, y0, x1, y1 of a piece's ink."""
+    i, mask = piece[:2]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = boxes[i][:2]
+    return int(x + columns[0]), int(y + rows[0]), int(x + columns[-1] + 1), int(y + rows[-1] + 1)
+
+
+def join(pieces, boxes):
+    """Paste pieces into one mask. Returns (mask (h, w) bool, x, y of its upper left corner)."""
+    x0 = min(boxes[i][0] for i, *_ in pieces)
+    y0 = min(boxes[i][1] for i, *_ in pieces)
+    x1 = max(boxes[i][0] + m.shape[1] for i, m, *_ in pieces)
+    y1 = max(boxes[i][1] + m.shape[0] for i, m, *_ in pieces)
+    whole = np.zeros((y1 - y0, x1 - x0), bool)
+    for i, mask, *_ in pieces:
+        x, y = boxes[i][0] - x0, boxes[i][1] - y0
+        whole[y:y + mask.shape[0], x:x + mask.shape[1]] |= mask
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
+    return (whole[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
+
+
+def level_slant(boxes):
+    """Return the angle, in degrees clockwise, of one line of three or more strokes that runs up or down the page.
+
+    0.0 when the strokes make no single line, or when it is level enough as it is.
+
+    Args:
+        boxes: (n, 4) x, y, width, height.
+    """
+    if len(boxes) < 3:
+        return 0.0
+    size = np.maximum(boxes[:, 2], boxes[:, 3])
+    large = boxes[size > 0.5 * size.max()]
+    if len(large) < 3:
+        return 0.0
+    centres = large[:, :2] + large[:, 2:] / 2
+    spread, axes = np.linalg.eigh(np.cov((centres - centres.mean(axis=0)).T))
+    along = axes[:, 1] * np.sign(axes[0, 1] or 1)
+    angle = float(np.degrees(np.arctan2(along[1], along[0])))
+    straight = np.sqrt(max(spread[0], 0)) < 0.35 * np.median(large[:, 3]) and spread[1] > 9 * max(spread[0], 1e-9)
+    return angle if straight and 8 < abs(angle) < 65 else 0.0
+
+
+def turn(mask, angle):
+    """Turn `mask` (h, w) bool by `angle` degrees anticlockwise about its centre.
+
+    Returns:
+        (mask (h2, w2) bool that holds all of it, (2, 3) matrix from its pixels to those of the old mask).
+    """
+    height, width = mask.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
+    size = int(np.ceil(height * sine + width * cosine)), int(np.ceil(height * cosine + width * sine))
+    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    turned = cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127
+    return turned, cv2.invertAffineTransform(matrix)
+
+
+def versions(ink):
+    """Propose versions of the strokes of a picture: as they are, and with what may be printed taken away.
+
+    Args:
+        ink: ink.Ink.
+
+    Returns:
+        list of (Strokes, (2, 3) matrix from the strokes' pixels to pixels of the original image, cost: how
+        improbable this version is before anything is read, in nats).
+    """
+    back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
+    plain = label_strokes(ink.mask)
+    framed, alone = ruled_paper.frames(plain)
+    sets = []
+    if not framed.any() or alone:
+        sets.append((plain, 3.0 * framed.any()))      # what has a frame around it is hardly written with it
+    if framed.any():
+        sets.append((keep_strokes(plain, ~framed), 0.0))
+    else:
+        ruled = ruled_paper.remove_rules(ink.mask)
+        if ruled is not None:
+            sets.append((label_strokes(ruled), 0.7))
+    for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
+        strokes = label_strokes(inks.cut_out(strength, ink.covered))
+        framed, _ = ruled_paper.frames(strokes)
+        sets.append((keep_strokes(strokes, ~framed), 0.7))
+    found = []
+    for strokes, cost in sets:
+        strokes, dropped = drop_border(strokes, ink.mask.shape)
+        strokes = drop_specks(strokes)
+        if len(strokes.areas) == 0:
+            continue
+        cost += 4.0 * dropped
+        found.append((strokes, back, cost))
+        angle = level_slant(strokes.boxes)
+        if angle:
+            turned, inverse = turn(strokes.labels > 0, angle)
+            found.append((label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + 0.2))
+    return found
+
+
+def original_box(x, y, w, h, matrix, shape):
+    """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
+    corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
+    low, high = np.floor(corners.min(axis=0) + 0.25), np.ceil(corners.max(axis=0) - 0.25)
+    limit = np.array([shape[1], shape[0]])
+    low = np.clip(low, 0, limit - 1).astype(int)
+    return [*low, *np.clip(high.astype(int), low + 1, limit)]
+
+
+def find(image, invert="auto"):
+    """Find the candidates for digits in a picture.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8, upright.
+        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+
+    Returns:
+        Layout; without ink it has one empty picture, of no line (-1).
+    """
+    pictures, boxes, candidates, lines = [], [], [], []
+    for version, (strokes, matrix, cost) in enumerate(versions(inks.find_ink(image, invert))):
+        width = stroke_widths(strokes.labels > 0)[0]
+        start = len(candidates)
+        for line in group_lines(strokes.boxes):
+            height = (inks.quantile(strokes.boxes[line, 3], 0.75))
+            pieces = split_pieces(strokes, line, width)
+            spans = [piece_span(strokes.boxes, piece) for piece in pieces]
+            lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
+            for first in range(len(pieces)):
+                for last in range(first, min(first + MOST_PIECES, len(pieces))):
+                    run, box = pieces[first:last + 1], np.array(spans[first:last + 1])
+                    span = box[:, 2].max() - box[:, 0].min()
+                    tall = box[:, 3].max() - box[:, 1].min()
+                    if last > first and (span > 1.7 * max(height, tall) or len(candidates) - start >= MOST_CANDIDATES):
+                        break
+                    mask, x, y = join(run, strokes.boxes)
+                    h, w = mask.shape
+                    order = box[np.argsort(box[:, 0])]
+                    gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
+                    pictures.append(mnist_normalise(mask))
+                    boxes.append(original_box(x, y, w, h, matrix, image.shape))
+                    candidates.append(Candidate(len(lines) - 1, first, last, run[0][2] + run[-1][3], gap / height,
+                                                h / height, stroke_widths(mask)[1] / max(h, w)))
+    if not candidates:
+        pictures.append(np.zeros((28, 28), np.uint8))
+        boxes.append([0, 0, image.shape[1], image.shape[0]])
+        candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
+    return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines)

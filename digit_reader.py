@@ -1,0 +1,136 @@
+"""Read numbers: a trained network as a function of an image.
+
+    reader = DigitReader(network)                  # network: (N, 28, 28) uint8 -> (N, 10) float32
+    records = reader.read([image])                 # images: (H, W, 3) uint8
+    records[0]["text"]                             # "2026", or "" when there is no digit
+
+`digit_finder.find` proposes candidates; the network tells digits from fragments; dynamic programming over
+each line picks the reading with the best evidence; what is left without evidence is no digit.
+"""
+import numpy as np
+
+import digit_finder
+
+MIN_CONFIDENCE = 0.5      # chosen on handwriting kept for development; see the class
+THICKEST = 0.5            # a digit's strokes are thinner than this, in lengths of its longer side
+JUNK_COST = 4.0           # for leaving out a piece as high as its line, in nats like all costs
+CUT_COST = 0.3            # for each stroke width of ink that is cut through
+GAP_COST = 2.0            # for a gap inside a digit, per line height beyond a tenth
+SMALL_COST = 3.0          # for a digit lower than 0.55 of its line, per line height
+
+
+class DigitReader:
+    """Joins the finder and the network.
+
+    Args:
+        network: callable, (N, 28, 28) uint8 -> (N, 10) float32 probabilities.
+        min_confidence: probability below which a candidate is no digit.
+        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+    """
+
+    def __init__(self, network, min_confidence=MIN_CONFIDENCE, invert="auto"):
+        self.network, self.min_confidence, self.invert = network, min_confidence, invert
+
+    def read(self, images, single=False, top_k=3):
+        """Read a list of (H, W, 3) uint8 images. Returns one record each; see `read_layouts`."""
+        return self.read_layouts([digit_finder.find(image, self.invert) for image in images], single, top_k)
+
+    def read_layouts(self, layouts, single=False, top_k=3):
+        """Read what `digit_finder.find` returned for several images, with one call of the network.
+
+        Args:
+            layouts: list of digit_finder.Layout.
+            single: True when each image holds exactly one digit.
+            top_k: how many alternatives to report for each digit.
+
+        Returns:
+            list of dicts: "text" (digits in reading order, lines joined by one space), "confidence" (of the
+            whole number; None when nothing is read), "digits" (list of dicts "digit", "confidence", "box",
+            "top"), and "pictures" ((D, 28, 28) uint8, what the network saw of each digit).
+        """
+        if not layouts:
+            return []
+        scores = self.network(np.concatenate([layout.pictures for layout in layouts]))
+        records, start = [], 0
+        for layout in layouts:
+            probabilities = np.asarray(scores[start:start + len(layout.pictures)], np.float64)
+            start += len(layout.pictures)
+            lines = [[choose_single(layout, probabilities)]] if single else \
+                choose_lines(layout, probabilities, self.min_confidence)
+            records.append(make_record(layout, probabilities, lines, top_k))
+        return records
+
+
+def choose_single(layout, probabilities):
+    """Return the index of the candidate that reads best as the one digit of the picture."""
+    def worth(i):
+        c = layout.candidates[i]
+        cost = layout.lines[c.line].cost if c.line >= 0 else 0.0
+        return probabilities[i].max() * min(1, c.height) - 0.2 * c.cuts - 0.3 * cost
+    return max(range(len(layout.candidates)), key=worth)
+
+
+def choose_lines(layout, probabilities, min_confidence):
+    """Return the lines of the number: lists of indices of candidates, in reading order."""
+    members = {}
+    for i, c in enumerate(layout.candidates):
+        members.setdefault(c.line, []).append(i)
+    readings = {}
+    for number, line in enumerate(layout.lines):
+        reading = readings.setdefault(line.version, [line.cost, []])
+        cost, chosen = best_path(line.pieces, members[number], layout.candidates, probabilities)
+        reading[0] += cost
+        chosen = [i for i in chosen if probabilities[i].max() >= min_confidence
+                  and layout.candidates[i].thickness <= THICKEST]
+        if chosen:
+            reading[1].append(chosen)
+    readings = [reading for reading in readings.values() if reading[1]]
+    return min(readings, key=lambda reading: reading[0])[1] if readings else []
+
+
+def best_path(pieces, members, candidates, probabilities):
+    """Choose the runs of pieces that together explain a line best (dynamic programming from left to right).
+
+    Args:
+        pieces: (n,) heights of the pieces, in heights of the line.
+        members: indices of the candidates in this line.
+        candidates, probabilities: of the whole layout.
+
+    Returns:
+        (cost, list of indices of the chosen candidates from left to right).
+    """
+    count = len(pieces)
+    best, back = np.full(count + 1, np.inf), [None] * (count + 1)
+    best[0] = 0
+    ending = {}
+    for i in members:
+        ending.setdefault(candidates[i].last, []).append(i)
+    for end in range(count):
+        best[end + 1], back[end + 1] = best[end] + JUNK_COST * pieces[end], (end, None)
+        for i in ending.get(end, []):
+            c = candidates[i]
+            cost = (best[c.first] - np.log(max(probabilities[i].max(), 1e-9)) + CUT_COST * c.cuts
+                    + GAP_COST * max(0, c.gap - 0.1) + SMALL_COST * max(0, 0.55 - c.height))
+            if cost < best[end + 1]:
+                best[end + 1], back[end + 1] = cost, (c.first, i)
+    path, end = [], count
+    while end:
+        end, i = back[end]
+        if i is not None:
+            path.append(i)
+    return best[count], path[::-1]
+
+
+def make_record(layout, probabilities, lines, top_k):
+    """Return the record of one image; see `DigitReader.read_layouts`."""
+    digits, whole = [], 1.0
+    for i in [i for line in lines for i in line]:
+        order = np.argsort(-probabilities[i], kind="stable")
+        confidence = float(probabilities[i][order[0]])
+        whole *= confidence
+        digits.append({"digit": int(order[0]), "confidence": confidence, "box": [int(v) for v in layout.boxes[i]],
+                       "top": [[int(k), float(probabilities[i][k])] for k in order[:top_k]]})
+    text = " ".join("".join(str(int(probabilities[i].argmax())) for i in line) for line in lines)
+    chosen = [i for line in lines for i in line]
+    return {"text": text, "confidence": whole if digits else None, "digits": digits,
+            "pictures": layout.pictures[chosen]}

@@ -1,0 +1,186 @@
+"""Whole-or-nothing file writes, locks, hashes and JSON records.
+
+    with files.atomic_write("models/mnist_cnn.keras") as temporary:
+        model.save(temporary)                      # the old file stays until this block ends well
+
+Nothing here knows what is in a file. Every script turns a `UserError` into one sentence on standard
+error and exit status 2 (`run`).
+"""
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+
+
+class UserError(Exception):
+    """Something the user can put right: one sentence that names the file, the fault and the remedy."""
+
+
+def printable(text):
+    """Return `text` with control characters escaped, so that a file name cannot steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+                   for c in os.fspath(text)).encode("utf-8", "backslashreplace").decode()
+
+
+def run(main):
+    """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
+
+    A `UserError` becomes one sentence and status 2; Ctrl-C is status 130; a reader that closes the pipe
+    early (`| head`) ends the script quietly.
+    """
+    name = os.path.basename(sys.argv[0])
+    try:
+        status = main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + getattr(signal, "SIGPIPE", 13)
+    sys.exit(status)
+
+
+def reason(error):
+    """Return the operating system's words for an OSError, in lower case ("no space left on device")."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return "the disk is full or a size limit was reached"
+    text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
+    return text[:1].lower() + text[1:]
+
+
+@contextlib.contextmanager
+def atomic_write(path, suffix=None):
+    """Give a temporary path beside `path`; when the block ends well, move it to `path` in one step.
+
+    The bytes are on the disk (fsync) before the rename, so a reader, a crash or a power cut sees the old
+    file or the new one, never half of one. When the block raises, the temporary file is removed.
+
+    Args:
+        path: the file to write; its folder is created.
+        suffix: ending of the temporary name (default: that of `path`; Keras insists on `.keras`).
+
+    Yields:
+        pathlib.Path of an empty file in the same folder.
+
+    Raises:
+        UserError: the folder or the file cannot be written (full disk, permissions).
+    """
+    path = pathlib.Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise UserError(f"{printable(path)} is a folder; name a file to write instead.")
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix or path.suffix, dir=path.parent)
+        temporary = pathlib.Path(name)
+        os.close(handle)
+        yield temporary
+        # mkstemp makes the file private; a published file follows the user's umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place "
+                        "you may write to.") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder):
+    """Make a rename durable where the system can (Windows cannot open folders)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path, text):
+    """Write `text` to `path` as UTF-8, whole or not at all. Raises UserError."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path, record):
+    """Write `record` to `path` as readable JSON, whole or not at all. Raises UserError."""
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Return the JSON object in `path` as a dict.
+
+    Raises:
+        UserError: the file is missing, unreadable, or holds no JSON object.
+    """
+    try:
+        record = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {printable(path)}: {reason(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{printable(path)} is not a JSON record ({type(error).__name__}); restore it or train again.") from error
+    if not isinstance(record, dict):
+        raise UserError(f"{printable(path)} is not a JSON record (it holds a {type(record).__name__}); "
+                        "restore it or train again.")
+    return record
+
+
+def sha256(path):
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits. Raises OSError."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def lock(path, purpose):
+    """Hold an exclusive lock on the file `path` for the length of the block.
+
+    The operating system drops the lock when the process ends, however it ends: a crash leaves at most an
+    empty file behind, never a lock.
+
+    Args:
+        path: the lock file (created, and removed when the block ends).
+        purpose: who else would hold it, for the message ("another training of models/x.keras").
+
+    Raises:
+        UserError: another process holds the lock, or the file cannot be made.
+    """
+    path = pathlib.Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")
+    except OSError as error:
+        raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
+    with file:
+        try:
+            if os.name == "posix":
+                import fcntl
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                import msvcrt
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise UserError(f"{purpose} is running; wait for it to end, or choose another --model.") from error
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

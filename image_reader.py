@@ -1,0 +1,263 @@
+"""From a picture to its reading: one picture in a notebook, or a hundred thousand files at full speed.
+
+    from image_reader import read_image
+    record = read_image("photo.jpg")             # or a PIL image, or an array
+    record["text"], record["confidence"]         # "2026", 0.97; "", None when there is no digit
+    record["digits"][0]                          # {"digit": 2, "confidence": 0.99, "box": [x0, y0, x1, y1],
+                                                 #  "top": [[2, 0.99], [7, 0.005], [1, 0.001]]}
+
+`read_images` does the same for many, in the order given, each as soon as it is done. A handful is read in
+this process; for more, worker processes each read a batch at a time (finding digits is many small steps
+of Python, which threads cannot share), and only a few batches are under way at any time, so memory does
+not grow with the number of files.
+"""
+import collections
+import functools
+import itertools
+import os
+from typing import NamedTuple
+
+import files
+import network
+from files import UserError, printable
+
+BATCH_IMAGES = 32               # at most this many images go through the network together
+BATCH_BYTES = 1 << 18           # ... and about this much of encoded image: photographs go one by one
+FEW_BATCHES = 8                 # fewer than this are done before worker processes have started
+MAX_WORKERS = 4                 # each takes about 80 MB
+
+
+class Settings(NamedTuple):
+    """How to read; see `read_image`."""
+    model_path: str = None
+    runtime: str = "auto"
+    single: bool = False
+    min_confidence: float = None
+    invert: str = "auto"
+    top_k: int = 3
+
+
+class Job(NamedTuple):
+    """One picture to read.
+
+    Attributes:
+        name: what the record calls it.
+        source: what `image_loader.load_image` takes. In `read_images` a path or bytes, which go to other processes.
+        annotated: where to write the annotated copy (PNG), or None.
+        error: when not None, the picture is known to be unreadable, and this is why.
+    """
+    name: str
+    source: object
+    annotated: str = None
+    error: str = None
+
+
+def read_image(source, model_path=None, runtime="auto", single=False, min_confidence=None, invert="auto", top_k=3):
+    """Read the digits in one picture.
+
+    Args:
+        source: path; encoded image as bytes or binary file object; PIL image; or array (H, W), (H, W, 3) or
+            (H, W, 4) of bool, uint8, uint16 or numbers 0..1 or 0..255 (see `image_loader.load_image`).
+        model_path: the `.keras` file (default: the model in the box).
+        runtime: "auto", "litert" or "keras" (see `network.load_network`).
+        single: the picture holds exactly one digit: answer with one, never with several or none.
+        min_confidence: a digit below this probability is no digit (default: `digit_reader.MIN_CONFIDENCE`).
+        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+        top_k: how many alternatives to report for each digit.
+
+    Returns:
+        dict, ready for JSON: "file" (the path, or None), "text" (the digits in reading order, "" for none),
+        "confidence" (of the whole text, 0 to 1, or None), "digits" (list of dicts "digit", "confidence", "box"
+        in pixels of the upright picture, "top"), "notes" (sentences about what was left out), "error" (None).
+
+    Raises:
+        UserError: the picture or the model cannot be read.
+    """
+    settings = Settings(model_path and os.fspath(model_path), runtime, single, min_confidence, invert, top_k)
+    name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    record, = _cached_reader(settings, _stamp(model_path)).read([Job(name, source)])
+    if record["error"]:
+        raise UserError(record["error"])
+    return record
+
+
+def read_images(jobs, settings=Settings(), warn=network.print_note):
+    """Read many pictures.
+
+    Args:
+        jobs: iterable of Job. It is consumed as the reading goes on.
+        settings: Settings.
+        warn: called with each sentence about the model's files.
+
+    Yields:
+        the records of `read_image`, in the order of `jobs`; a picture that cannot be read has "error" set to the
+        reason, and the others go on.
+
+    Raises:
+        UserError: the model cannot be read, or an annotated copy cannot be written.
+    """
+    batches = _batches(jobs)
+    first = list(itertools.islice(batches, FEW_BATCHES))
+    batches = itertools.chain(first, batches)
+    workers = min(_processors(), MAX_WORKERS)
+    if len(first) == FEW_BATCHES and workers > 1 and settings.runtime != "keras" \
+            and network.litert_obstacle(settings.model_path) is None:
+        for sentence in network.mismatches(settings.model_path):
+            warn(sentence)
+        yield from _read_in_processes(batches, settings._replace(runtime="litert"), workers)
+        return
+    reader = ImageReader(settings, warn)
+    for batch in batches:
+        yield from reader.read(batch)
+
+
+class ImageReader:
+    """Reads batches of pictures with one network, in this process.
+
+    Args:
+        settings: Settings.
+        warn: see `read_images`.
+
+    Raises:
+        UserError: the model cannot be read.
+    """
+
+    def __init__(self, settings=Settings(), warn=network.print_note):
+        import digit_finder                     # here and not above: these import NumPy, OpenCV and Pillow
+        import digit_reader
+        import image_loader
+        self._load_image, self._single, self._top_k = image_loader.load_image, settings.single, settings.top_k
+        self._find = functools.partial(digit_finder.find, invert=settings.invert)
+        self._digits = digit_reader.DigitReader(
+            network.load_network(settings.model_path, settings.runtime, warn=warn), invert=settings.invert,
+            **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}))
+
+    def read(self, jobs):
+        """Read a list of Job with one call of the network. Returns their records; see `read_images`."""
+        records, found = [], []
+        for job in jobs:
+            record = {"file": job.name, "text": "", "confidence": None, "digits": [], "notes": [], "error": job.error}
+            records.append(record)
+            if job.error is None:
+                try:
+                    image = self._load_image(job.source, job.name, record["notes"])
+                    layout = self._find(image)
+                    found.append((record, layout, job.annotated and image, job.annotated))
+                except UserError as error:
+                    record["error"] = str(error)
+                except MemoryError:
+                    record["error"] = f"{printable(job.name or 'the image')} does not fit into memory; scale it down."
+        readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
+        for (record, _, image, annotated), reading in zip(found, readings):
+            pictures = reading.pop("pictures")
+            record.update(reading)
+            if annotated:
+                _write_annotated(annotated, image, record, pictures)
+                record["annotated"] = annotated
+        return records
+
+
+def _write_annotated(path, image, record, pictures):
+    import annotate
+    with files.atomic_write(path) as temporary:
+        annotate.draw_reading(image, record, pictures).save(temporary, "PNG")
+
+
+def _batches(jobs):
+    """Group jobs into lists of at most BATCH_IMAGES and about BATCH_BYTES; copies to annotate go one by one."""
+    batch, size = [], 0
+    for job in jobs:
+        batch.append(job)
+        size += BATCH_BYTES if job.annotated else _encoded_size(job.source)
+        if len(batch) == BATCH_IMAGES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _encoded_size(source):
+    if isinstance(source, bytes):
+        return len(source)
+    try:
+        return os.stat(source).st_size
+    except (OSError, ValueError, TypeError):    # reading it will say what is wrong
+        return 0
+
+
+def _read_in_processes(batches, settings, workers):
+    """Read batches in worker processes; yield records in order, with a few batches under way at a time."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    # "spawn" everywhere: a fork would copy the threads' locks of whatever this process has loaded.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (settings,)) as pool:
+        pending = collections.deque()
+        try:
+            for batch in batches:
+                with _interrupts_blocked():
+                    pending.append((batch, pool.submit(_read_batch, batch)))
+                if len(pending) >= 4 * workers:
+                    yield from pending.popleft()[1].result()
+            while pending:
+                yield from pending[0][1].result()
+                pending.popleft()
+        except BrokenProcessPool as error:
+            name = printable(pending[0][0][0].name) if pending else "the last image"
+            raise UserError(f"a worker process ended at or soon after {name} (out of memory, or a fault in a "
+                            "decoder); read the files from there on one by one.") from error
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+class _interrupts_blocked:
+    """Start processes that never see Ctrl-C: it is for the one that writes the output, which ends the others."""
+
+    def __enter__(self):
+        import signal
+        if hasattr(signal, "pthread_sigmask"):
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    def __exit__(self, *_):
+        import signal
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
+def _start_worker(settings):
+    import multiprocessing
+    import signal
+    import threading
+    import cv2
+    global _worker_settings
+    _worker_settings = settings
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)                        # the processes are what is parallel
+
+    def end_with_parent():                      # a parent that is killed cannot tell its workers to end
+        multiprocessing.parent_process().join()
+        os._exit(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _read_batch(jobs):
+    return _cached_reader(_worker_settings, None).read(jobs)
+
+
+@functools.lru_cache(maxsize=2)
+def _cached_reader(settings, stamp):
+    return ImageReader(settings)
+
+
+def _stamp(model_path):
+    """Return what changes when a model is trained again, so that a cached one is not used for it."""
+    try:
+        status = os.stat(network.default_path(model_path))
+        return status.st_mtime_ns, status.st_size
+    except OSError:
+        return None
+
+
+def _processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

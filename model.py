@@ -1,0 +1,152 @@
+"""The network: a small convolutional classifier of 28x28 handwritten digits, and how it is saved and loaded.
+
+    python model.py          # print the layers of the default network
+
+    model = build_model()                             # a fresh network
+    model = load_model("models/mnist_cnn.keras")      # a trained one
+    probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
+"""
+import os
+import pathlib
+import zipfile
+
+from files import UserError, printable, reason, run
+
+MODEL_PATH = pathlib.Path(__file__).resolve().parent / "models" / "mnist_cnn.keras"
+INPUT_SHAPE = (28, 28, 1)
+NUM_CLASSES = 10
+MAX_MODEL_BYTES = 64 << 20  # ours is under 3 MB: whatever unpacks to more is not a model of this project
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for users
+
+
+def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
+    """Build the CNN: blocks of convolutions with max pooling between them, then one dense softmax layer.
+
+    The first convolution is 5x5, the others 3x3: on full-size pictures one wide look costs less than two narrow
+    ones. None is padded: a digit lies inside a margin of four pixels, and each row and column less is time saved. Every convolution is followed by batch normalisation (Ioffe & Szegedy 2015,
+    arXiv 1502.03167) and ReLU; where a block ends, they come after the pooling, on a quarter of the values.
+
+    Args:
+        blocks: for each block, the number of filters of its convolutions.
+        dropout: share of the last features hidden during training (Srivastava et al. 2014, JMLR 15), 0 to 1.
+        fused: normalise with layers.FusedBatchNormalization: the same variables, quicker training.
+
+    Returns:
+        Uncompiled keras.Model: (N, 28, 28, 1) float32 pixels, 0 to 255, to (N, 10) float32 probabilities.
+    """
+    from keras import Input, Model, layers
+    normalisation = layers.BatchNormalization
+    if fused:
+        from layers import FusedBatchNormalization as normalisation
+    x = images = Input(INPUT_SHAPE, name="images")
+    x = layers.Rescaling(1 / 255, name="scale_to_0_1")(x)
+    for number, block in enumerate(blocks, 1):
+        for position, filters in enumerate(block, 1):
+            letter = "abcdefgh"[position - 1]
+            x = layers.Conv2D(filters, 5 if letter == "a" and number == 1 else 3, use_bias=False, name=f"conv_{number}{letter}")(x)
+            if position == len(block) and number < len(blocks):
+                x = layers.MaxPooling2D(name=f"pool_{number}")(x)
+            x = normalisation(momentum=0.9, name=f"norm_{number}{letter}")(x)
+            x = layers.ReLU(name=f"relu_{number}{letter}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return Model(images, layers.Dense(NUM_CLASSES, activation="softmax", name="digits")(x), name="mnist_cnn")
+
+
+def calibrate(model, images, labels):
+    """Make the model's probabilities honest: divide its logits, for good, by the temperature that fits best.
+
+    Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section
+    4.2) on images that were not trained on. It goes into the last layer's weights and costs nothing later.
+
+    Args:
+        model: from `build_model`; changed in place.
+        images: (N, 28, 28) pixels, 0 to 255. labels: (N,) integers, 0 to 9.
+
+    Returns:
+        The temperature (float): above 1 where the model was too sure, below 1 where it was too careful.
+    """
+    import numpy as np
+    logits = np.log(np.maximum(predict(model, images), 1e-12))
+    rows = np.arange(len(labels))
+
+    def loss(temperature):
+        scaled = logits / temperature
+        return np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, labels])
+
+    temperature = float(min(np.geomspace(0.2, 3, 200), key=loss))
+    layer = model.get_layer("digits")
+    layer.set_weights([weights / temperature for weights in layer.get_weights()])
+    return temperature
+
+
+def predict(model, images, batch_size=500):
+    """Return the probabilities (N, 10) float32 of images (N, 28, 28), pixels 0 to 255."""
+    return model.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
+
+
+def load_model(path=MODEL_PATH):
+    """Load a trained model in Keras's safe mode, in which a file cannot bring code of its own.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        keras.Model: (N, 28, 28, 1) pixels, 0 to 255, to (N, 10) probabilities.
+
+    Raises:
+        UserError: missing, unreadable, damaged, unsafe, or not a model of 28x28 digits.
+    """
+    path = pathlib.Path(path)
+    check_archive(path)
+    import keras
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a hostile or foreign file fails in as many ways as there are layers
+        raise UserError(f"{printable(path)} cannot be loaded by Keras {keras.__version__} ({type(error).__name__}: "
+                        f"{_first_line(error)}); train it again with `python train.py`.") from error
+    if getattr(model, "input_shape", None) != (None, *INPUT_SHAPE) or model.output_shape != (None, NUM_CLASSES):
+        raise UserError(f"{printable(path)} is not a model of 28x28 digits: it maps {getattr(model, 'input_shape', '?')} to "
+                        f"{getattr(model, 'output_shape', '?')}; give a model that train.py wrote.")
+    return model
+
+
+def export_litert(model, path):
+    """Write the network for LiteRT (TensorFlow Lite) to `path`: float32, any batch size, the same outputs."""
+    model.export(str(path), format="litert", verbose=False)
+
+
+def check_archive(path):
+    """Refuse what cannot be a `.keras` file of this project, before Keras opens it. Raises UserError."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise UserError(f"there is no model at {printable(path)}; train one with `python train.py`.")
+    if not path.is_file() or path.suffix != ".keras":
+        raise UserError(f"{printable(path)} is not a .keras file; give a model that train.py wrote.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        raise UserError(f"{printable(path)} is damaged or no .keras file ({reason(error)}); restore it or train again "
+                        "with `python train.py`.") from error
+    if any(entry.filename.startswith("/") or ".." in pathlib.PurePosixPath(entry.filename).parts for entry in entries):
+        raise UserError(f"{printable(path)} holds names that lead out of its folder; do not use this file.")
+    if len(entries) > 100 or sum(entry.file_size for entry in entries) > MAX_MODEL_BYTES:
+        raise UserError(f"{printable(path)} unpacks to more than a digit model can need; do not use this file.")
+
+
+def _first_line(error):
+    return printable((str(error).strip().splitlines() or [""])[0][:200])
+
+
+def main(argv=None):
+    """Print the default network."""
+    import argparse
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+    build_model().summary()
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,245 @@
+"""Read the digits in images.
+
+    python predict.py photo.jpg                        # photo.jpg: 7 (99.8 %)
+    python predict.py scans/ --recursive --format csv  # every image in a folder and the folders in it
+    python predict.py "*.png" --format jsonl           # one JSON record per line, as images are done
+    python predict.py photo.jpg --annotate out/        # draw what was read, and what the network saw
+    cat photo.jpg | python predict.py -                # an image on standard input
+    python predict.py -- -strange-name.png             # after -- every argument is a PATH
+
+Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, or "blank.jpg: no
+digit found". The JSON formats hold, per image, "file", "text", "confidence", "digits" (each with "digit",
+"confidence", "box" [x0, y0, x1, y1] in pixels of the upright image, "top"), "notes" and "error", in ASCII; bytes
+of a name that are not UTF-8 appear as \\xNN. In CSV a cell that a spreadsheet could take for a formula (one that
+starts with = + - @ or a tab) gets an apostrophe in front, and control characters in names appear escaped.
+
+Images are read in the order given, a folder's in natural order, and each result is written as soon as it is
+there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
+line is wrong.
+"""
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+
+import files
+from files import UserError, printable
+
+PROGRESS_FROM = 20              # images; fewer are done before a progress bar is of use
+
+
+def parse_arguments(argv):
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", metavar="PATH",
+                        help="an image, a folder, a pattern such as '*.png', or - for an image on standard input")
+    parser.add_argument("--format", choices=WRITERS, default="text", help="of the output (default: %(default)s)")
+    parser.add_argument("--single", action="store_true",
+                        help="each image holds exactly one digit: never answer with several or none")
+    parser.add_argument("--min-confidence", type=_probability, metavar="P",
+                        help="report no digit that is less likely than P, 0 to 1 (default: chosen on real handwriting)")
+    parser.add_argument("--invert", choices=("auto", "yes", "no"), default="auto",
+                        help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)")
+    parser.add_argument("--top-k", type=_from_1_to_10, metavar="K",
+                        help="report the K likeliest digits for each (default: 3 in JSON, none in text)")
+    parser.add_argument("--annotate", metavar="DIR",
+                        help="write a copy of each image with boxes, digits and what the network saw to DIR")
+    parser.add_argument("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
+    parser.add_argument("--runtime", choices=("auto", "litert", "keras"), default="auto",
+                        help="what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)")
+    parser.add_argument("--recursive", action="store_true", help="search the folders in folders, too")
+    return parser.parse_args(argv)
+
+
+def _probability(text):
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _from_1_to_10(text):
+    value = int(text)
+    if not 1 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10")
+    return value
+
+
+def jobs_of(groups, annotate=None):
+    """Yield a Job for each image.
+
+    Args:
+        groups: list of image_paths.Group.
+        annotate: folder for the annotated copies, or None. Images of the same name get numbered copies.
+    """
+    from image_reader import Job
+    taken = set()
+    for folder, names, error in groups:
+        if error:
+            yield Job(folder, None, error=error)
+        for name in names:
+            path = os.path.join(folder, name)
+            copy = annotate and os.path.join(annotate, _free_name(os.path.basename(path), taken))
+            yield Job(path, _standard_input() if path == "-" else path, copy)
+
+
+def _free_name(name, taken):
+    """Return a name for the PNG copy of the image `name` that is not among `taken`, and add it."""
+    stem = "standard-input" if name == "-" else name[:-4] if name.lower().endswith(".png") else name
+    number, free = 1, f"{stem}.png"
+    while free.casefold() in taken:
+        number += 1
+        free = f"{stem}-{number}.png"
+    taken.add(free.casefold())
+    return free
+
+
+def _standard_input():
+    """Return the bytes on standard input, one more than are accepted at most."""
+    from image_loader import MAX_STREAM_BYTES
+    return b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_STREAM_BYTES + 1)
+
+
+def text_line(record, alternatives):
+    """Return the line for people: name, digits and the confidence of the whole, and alternatives if wanted."""
+    name = printable(record["file"])
+    if not record["digits"]:
+        return f"{name}: no digit found\n"
+    tops = [" [" + ", ".join(f"{digit} {_percent(p)}" for digit, p in one["top"]) + "]"
+            for one in record["digits"] if alternatives]
+    return f"{name}: {record['text']} ({_percent(record['confidence'])}){''.join(tops)}\n"
+
+
+def _percent(probability):
+    return f"{100 * probability:.1f} %"
+
+
+def json_text(record):
+    """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
+    name = os.fsencode(record["file"]).decode("utf-8", "backslashreplace")
+    digits = [{**one, "confidence": round(one["confidence"], 6), "top": [[digit, round(p, 6)] for digit, p in one["top"]]}
+              for one in record["digits"]]
+    confidence = record["confidence"] and round(record["confidence"], 6)
+    return json.dumps({**record, "file": name, "confidence": confidence, "digits": digits}, allow_nan=False)
+
+
+def csv_line(cells):
+    """Return one line of CSV in which no cell starts a formula."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell for cell in cells)
+    return line.getvalue()
+
+
+def write_text(records, write, alternatives):
+    """Write a line per image that was read."""
+    for record in records:
+        if record["error"] is None:
+            write(text_line(record, alternatives))
+
+
+def write_jsonl(records, write, alternatives):
+    """Write a JSON object per line."""
+    for record in records:
+        write(json_text(record) + "\n")
+
+
+def write_json(records, write, alternatives):
+    """Write one JSON array. An interruption closes it: what is there stays valid."""
+    before = "[\n"
+    try:
+        for record in records:
+            write(before + json_text(record))
+            before = ",\n"
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        if before != "[\n":
+            write("\n]\n")
+        raise
+    write("\n]\n" if before != "[\n" else "[]\n")
+
+
+def write_csv(records, write, alternatives):
+    """Write a table: one row per image; boxes as `x0 y0 x1 y1`, one per digit, separated by semicolons."""
+    header = csv_line(["file", "text", "confidence", "boxes", "error"])
+    for record in records:
+        boxes = "; ".join(" ".join(map(str, one["box"])) for one in record["digits"])
+        confidence = "" if record["confidence"] is None else f"{record['confidence']:.6f}"
+        write(header + csv_line([printable(record["file"]), record["text"], confidence, boxes, record["error"] or ""]))
+        header = ""
+
+
+WRITERS = {"text": write_text, "jsonl": write_jsonl, "json": write_json, "csv": write_csv}
+
+
+def main(argv=None):
+    """Read the images that the command line names. Returns the exit status."""
+    arguments = parse_arguments(argv)
+    import image_paths
+    import image_reader
+    groups = image_paths.find_images(arguments.paths, arguments.recursive)
+    if arguments.annotate:
+        _check_annotate(arguments.annotate, groups)
+    settings = image_reader.Settings(arguments.model, arguments.runtime, arguments.single, arguments.min_confidence,
+                                     arguments.invert, arguments.top_k or 3)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):      # a terminal that cannot show a name must not end the reading
+            stream.reconfigure(errors="backslashreplace")
+    counts = {"read": 0, "failed": 0}
+    with _progress(sum(len(names) for _, names, _ in groups)) as progress:
+        def write(text):
+            with progress.external_write_mode() if progress else _nothing():
+                sys.stdout.write(text)
+                sys.stdout.flush()
+
+        def tell(sentence):
+            with progress.external_write_mode(file=sys.stderr) if progress else _nothing():
+                print(f"predict.py: {sentence}", file=sys.stderr)
+
+        def watched(records):
+            for record in records:
+                counts["failed" if record["error"] else "read"] += 1
+                if arguments.format in ("text", "csv"):
+                    for sentence in [*record["notes"], *([record["error"]] if record["error"] else [])]:
+                        tell(sentence)
+                yield record
+                if progress:
+                    progress.update()
+
+        records = image_reader.read_images(jobs_of(groups, arguments.annotate), settings, tell)
+        WRITERS[arguments.format](watched(records), write, arguments.top_k)
+    if counts["failed"] and arguments.format in ("json", "jsonl"):
+        print(f"predict.py: {counts['failed']} of {sum(counts.values())} could not be read; \"error\" says why.",
+              file=sys.stderr)
+    return 0 if not counts["failed"] else 1 if counts["read"] else 2
+
+
+def _check_annotate(folder, groups):
+    """Refuse a folder for annotated copies that is missing and cannot be made, or that holds the images."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; choose another.") from error
+    holders = {group.folder or os.path.dirname(name) or "." for group in groups for name in group.names[:1 if group.folder else None]}
+    if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):
+        raise UserError(f"{printable(folder)} holds images that are to be read; choose another folder for --annotate.")
+
+
+def _progress(total):
+    """Return a progress bar on standard error, or a stand-in where nobody would see it."""
+    if total < PROGRESS_FROM or sys.stderr is None or not sys.stderr.isatty():
+        return _nothing()
+    from tqdm import tqdm
+    return tqdm(total=total, unit=" images", smoothing=0.05)
+
+
+def _nothing():
+    import contextlib
+    return contextlib.nullcontext()
+
+
+if __name__ == "__main__":
+    files.run(main)

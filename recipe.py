@@ -1,0 +1,93 @@
+"""The recipe of a training: which pictures the network sees, how they vary, and how it learns from them.
+
+`train.py` follows it; the notebooks and benchmarks call the same functions. Each is a pure function of its
+arguments and the seed, so that an interrupted training can go on as if nothing had happened.
+"""
+import keras
+import numpy as np
+import tensorflow as tf
+
+import pen_strokes
+from augmentation import augment
+from model import predict
+
+LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv 1512.00567
+WEIGHT_AVERAGE = 0.04  # share of the training over which the weights are averaged (exponentially)
+WARM_UP = 0.2  # share of the training in which the learning rate rises; then it falls to 0 (cosine)
+NOT_A_DIGIT = 255  # label of a picture whose target is the uniform distribution
+
+
+def training_pictures(images, labels, pen_digits, non_digits, seed):
+    """Add drawn pictures to the training images: digit forms that MNIST lacks, and things that are no digit.
+
+    Args:
+        images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9.
+        pen_digits, non_digits: how many to add, as a share of N.
+        seed: integer.
+
+    Returns:
+        images (M, 28, 28) uint8 and labels (M,) uint8, where NOT_A_DIGIT marks pictures of no digit.
+    """
+    digits, nothing = int(pen_digits * len(images)), int(non_digits * len(images))
+    if digits:
+        drawn, drawn_labels = pen_strokes.draw_digits(digits, seed)
+    if nothing:
+        parts = pen_strokes.non_digits_from_digits(images, labels, nothing // 2, seed)
+        signs = pen_strokes.draw_non_digits(nothing - len(parts), seed)
+    added = ([drawn] if digits else []) + ([parts, signs] if nothing else [])
+    added_labels = ([drawn_labels] if digits else []) + [np.full(nothing, NOT_A_DIGIT)] * (nothing > 0)
+    return np.concatenate([images, *added]), np.concatenate([labels, *added_labels]).astype(np.uint8)
+
+
+def training_batches(images, labels, batch_size, seed, first_epoch, epochs):
+    """Return a tf.data.Dataset of augmented batches for the epochs from `first_epoch` on.
+
+    Order and augmentation depend only on the seed, the epoch and the batch, so a resumed training sees what an
+    uninterrupted one would have seen.
+
+    Yields:
+        pictures (batch_size, 28, 28, 1) float32, 0 to 255, and targets (batch_size, 10) float32 that sum to 1.
+    """
+    images, labels = tf.constant(images), tf.constant(labels)
+    steps = max(1, len(images) // batch_size)
+
+    def one_epoch(epoch):
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(images)), tf.stack([tf.cast(seed, tf.int64), epoch]))
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).take(steps)
+        return batches.enumerate(epoch * steps)
+
+    def one_batch(step, indices):
+        pictures = tf.cast(tf.gather(images, indices), tf.float32)[..., None]
+        targets = tf.one_hot(tf.gather(labels, indices), 10)  # all zeros for NOT_A_DIGIT
+        is_digit = tf.reduce_sum(targets, axis=1, keepdims=True)
+        targets = targets * (1 - LABEL_SMOOTHING) + 0.1 * (LABEL_SMOOTHING * is_digit + 1 - is_digit)
+        return augment(pictures, tf.stack([seed, tf.cast(step, tf.int32)])), targets
+
+    return (tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+            .map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4))
+
+
+def digit_accuracy(targets, probabilities):
+    """Share of right answers among the pictures of digits in a batch (the others have uniform targets)."""
+    is_digit = tf.reduce_max(targets, axis=1) > 0.5
+    right = tf.argmax(targets, axis=1) == tf.argmax(probabilities, axis=1)
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.cast(right & is_digit, tf.float32)),
+                                 tf.reduce_sum(tf.cast(is_digit, tf.float32)))
+
+
+def compile_model(model, learning_rate, steps):
+    """Compile with Adam, a learning rate that rises and falls over `steps`, and averaged weights."""
+    warm_up = int(steps * WARM_UP)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate / 20, max(1, steps - warm_up),
+                                                      warmup_target=learning_rate, warmup_steps=warm_up)
+    momentum = 1 - 1 / max(2.0, steps * WEIGHT_AVERAGE)
+    model.compile(keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=momentum), "categorical_crossentropy",
+                  metrics=[digit_accuracy])
+    model.optimizer.build(model.trainable_variables)
+
+
+def score(model, images, labels):
+    """Return the accuracy and the mean cross-entropy (nats) of a model on images (N, 28, 28), labels (N,)."""
+    probabilities = predict(model, images)
+    likelihood = probabilities[np.arange(len(labels)), labels]
+    return float(np.mean(probabilities.argmax(axis=1) == labels)), float(-np.log(np.maximum(likelihood, 1e-7)).mean())

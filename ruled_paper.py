@@ -1,0 +1,177 @@
+"""Take away what is printed and not written: ruled lines, squared paper, boxes and frames, forms in colour.
+
+Each function proposes another version of the strokes; whether it reads better is for the network to say,
+because the bar of a 7 that spans its picture looks like a ruled line. NumPy and OpenCV only.
+"""
+import cv2
+import numpy as np
+
+INK_ANGLE = 16.0          # degrees between two colours of ink that can be told apart
+RULE_LENGTH = 0.4         # of the picture's width or height: shorter lines may be part of a digit
+HOUGH_SIDE = 400          # px; lines are looked for at this size
+
+
+def separate_inks(difference, mask):
+    """Split the ink by colour where a picture has two inks, such as black digits in a form printed in red.
+
+    Args:
+        difference: (h, w, 3) float32, picture minus paper.
+        mask: (h, w) bool, all ink.
+
+    Returns:
+        list of two (h, w) float32 strengths in grey levels, or an empty list when all ink has one colour.
+    """
+    pixels = difference[mask]
+    if len(pixels) < 50:
+        return []
+    pixels = pixels[::max(1, len(pixels) // 5000)]
+    length = np.linalg.norm(pixels, axis=1)
+    pixels = pixels[length >= np.median(length) * 0.7]
+    length = np.linalg.norm(pixels, axis=1)
+    colours = pixels / length[:, None]
+    first = colours[np.argmin(colours @ colours.mean(axis=0))]
+    centres = np.stack([first, colours[np.argmin(colours @ first)]])
+    for _ in range(8):
+        nearest = np.argmax(colours @ centres.T, axis=1)
+        if not 0.06 < nearest.mean() < 0.94:
+            return []
+        centres = np.stack([colours[nearest == k].mean(axis=0) for k in (0, 1)])
+        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    angle = np.degrees(np.arccos(np.clip(centres[0] @ centres[1], -1, 1)))
+    spread = np.degrees(np.arccos(np.clip((colours * centres[nearest]).sum(axis=1), -1, 1)))
+    if angle < INK_ANGLE or np.mean(spread) > 0.25 * angle:
+        return []
+    # Every pixel is a mixture of paper and both inks: solve for the shares, none of them negative.
+    shares = difference @ np.linalg.pinv(centres).astype(np.float32)
+    alone = difference @ centres.T.astype(np.float32)
+    for k in (0, 1):
+        shares[..., k] = np.where(shares[..., 1 - k] < 0, alone[..., k], shares[..., k])
+    return [np.maximum(shares[..., k], 0) / np.float32(np.sqrt(3)) for k in (0, 1)]
+
+
+def vertical_runs(mask):
+    """Return the length and the middle row of the vertical run that each pixel is in, both (h, w); 0 outside."""
+    lengths, middles = np.zeros(mask.shape, np.int32), np.zeros(mask.shape, np.float32)
+    columns, rows = np.nonzero(mask.T)
+    if len(rows):
+        starts = np.flatnonzero(np.r_[True, (np.diff(rows) != 1) | (np.diff(columns) != 0)])
+        counts = np.diff(np.r_[starts, len(rows)])
+        lengths[rows, columns] = np.repeat(counts, counts)
+        middles[rows, columns] = np.repeat(rows[starts] + (counts - 1) / 2, counts)
+    return lengths, middles
+
+
+def find_rules(mask):
+    """Find straight lines that run from the frame through much of the picture, level within 12 degrees.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (n, 4) float array of x0, y0, x1, y1, from left to right.
+    """
+    height, width = mask.shape
+    end = max(1, round(0.06 * width))
+    if not (mask[:, :end].any() and mask[:, -end:].any()):
+        return np.zeros((0, 4))
+    factor = min(1.0, HOUGH_SIDE / max(height, width))
+    small = cv2.resize(mask.astype(np.uint8) * 255, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    small = (small > 60).astype(np.uint8)
+    # Ink that is thick both ways is no line; its outline would only distract.
+    long = cv2.morphologyEx(cv2.dilate(small, np.ones((3, 1))), cv2.MORPH_OPEN,
+                            np.ones((1, max(5, int(0.06 * small.shape[1])))))
+    length = RULE_LENGTH * small.shape[1]
+    cv2.setRNGSeed(0)
+    lines = cv2.HoughLinesP(long & small, 1, np.pi / 360, max(10, int(0.5 * length)), minLineLength=length,
+                            maxLineGap=0.05 * small.shape[1])
+    if lines is None:
+        return np.zeros((0, 4))
+    lines = lines.reshape(-1, 4).astype(float) / factor
+    lines[lines[:, 0] > lines[:, 2]] = lines[lines[:, 0] > lines[:, 2]][:, [2, 3, 0, 1]]
+    slope = (lines[:, 3] - lines[:, 1]) / np.maximum(lines[:, 2] - lines[:, 0], 1)
+    lines = lines[np.abs(slope) < np.tan(np.radians(12))]
+    through = (lines[:, 0] < 0.06 * width) & (lines[:, 2] > 0.94 * width)
+    heights = np.sort(lines[:, 1:4:2].mean(axis=1))
+    parallel = 1 + (np.diff(heights) > 0.05 * height).sum() if len(heights) else 0
+    return lines if parallel >= 4 else lines[through]
+
+
+def erase_level_rules(mask):
+    """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
+
+    Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (h, w) bool, or None when there is no ruled line.
+    """
+    rules = find_rules(mask)
+    if len(rules) == 0:
+        return None
+    height, width = mask.shape
+    runs, middles = vertical_runs(mask)
+    cleaned = mask.copy()
+    columns = np.arange(width)
+    for x0, y0, x1, y1 in rules:
+        slope, start = (y1 - y0) / max(x1 - x0, 1), y0
+        reach = max(4, 0.02 * height)
+        for _ in range(3):                            # Hough's line is rough: fit it to the thin runs near it
+            rows = np.arange(-int(reach), int(reach) + 1)[:, None] + start + slope * (columns - x0)
+            rows = np.clip(np.round(rows).astype(int), 0, height - 1)
+            at = runs[rows, columns] * mask[rows, columns]
+            if not at.any():
+                break
+            thickness = np.quantile(at[at > 0], 0.3)
+            y, x = np.nonzero((at > 0) & (at <= 1.3 * thickness + 1))
+            centre = middles[rows[y, x], x]
+            slope, start = np.polyfit(x - x0, centre, 1)
+            reach = max(2.0, thickness)
+        else:
+            near = np.abs(middles[rows, columns] - (start + slope * (columns - x0))) <= 0.5 * thickness + 1.5
+            y, x = np.nonzero((at > 0) & (at <= 1.3 * thickness + 1) & near)
+            for row, column in zip(rows[y, x], x):
+                low = int(middles[row, column] - (runs[row, column] - 1) / 2)
+                cleaned[low:low + runs[row, column], column] = False
+    return cleaned if (cleaned != mask).any() else None
+
+
+def remove_rules(mask):
+    """Erase ruled lines and squared paper.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (h, w) bool, or None when there are no ruled lines.
+    """
+    level = erase_level_rules(mask)
+    upright = erase_level_rules((mask if level is None else level).T)
+    return level if upright is None else upright.T.copy()
+
+
+def frames(strokes):
+    """Tell which strokes are frames: their outlines enclose other strokes.
+
+    Args:
+        strokes: digit_finder.Strokes.
+
+    Returns:
+        ((n,) bool, whether all frames together hold only one stroke: then it may be a digit with a dot in it).
+    """
+    boxes = strokes.boxes
+    result, held = np.zeros(len(boxes), bool), set()
+    x, y, w, h = boxes.T
+    for i in np.argsort(-(w * h))[:12]:
+        inside = (x > x[i]) & (y > y[i]) & (x + w < x[i] + w[i]) & (y + h < y[i] + h[i]) & (h > 0.2 * h[i])
+        if not inside.any():
+            continue
+        part = strokes.labels[y[i]:y[i] + h[i], x[i]:x[i] + w[i]]
+        outline, _ = cv2.findContours((part == i + 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        filled = cv2.drawContours(np.zeros(part.shape, np.uint8), outline, -1, 1, cv2.FILLED)
+        for j in np.flatnonzero(inside):
+            if filled[part == j + 1].all():
+                result[i] = True
+                held.add(int(j))
+    return result, len(held) == 1

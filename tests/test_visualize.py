@@ -1,0 +1,160 @@
+"""visualize.py: the pictures it writes, what it puts into them, and its refusals."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data_loader
+import files
+import visualize
+
+ROOT = data_loader.MNIST_FOLDER.parent
+HISTORY = "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds\n1,0.9,0.4,0.95,0.2,0.001,3.5\n2,0.95,0.2,0.97,0.1,0,3\n"
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An untrained network of two small blocks."""
+    import keras
+    from model import build_model
+    keras.utils.set_random_seed(1)
+    return build_model(blocks=((4, 6), (8,)))
+
+
+@pytest.fixture(scope="module")
+def arguments(model, tmp_path_factory):
+    """A command line for the network, with a history beside it and 100 test images."""
+    folder = tmp_path_factory.mktemp("model")
+    model.save(folder / "tiny.keras")
+    (folder / "tiny.csv").write_text(HISTORY)
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28)).astype(np.uint8)
+    labels = (np.arange(100) % 10).astype(np.uint8)
+    np.savez(folder / "noise.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return ["--model", str(folder / "tiny.keras"), "--data", str(folder / "noise.npz")]
+
+
+def test_writes_five_pictures(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert visualize.main([*arguments, "--output-dir", str(tmp_path / "new" / "pictures"), "--image", "17"]) == 0
+    names = ["samples", "training_curves", "predictions", "filters", "feature_maps"]
+    assert sorted(path.name for path in (tmp_path / "new" / "pictures").iterdir()) == sorted(f"{name}.png" for name in names)
+    for name in names:
+        with Image.open(tmp_path / "new" / "pictures" / f"{name}.png") as picture:
+            assert picture.format == "PNG" and min(picture.size) > 250
+            assert np.asarray(picture.convert("L")).std() > 5  # not blank
+    assert capsys.readouterr().out.count("wrote ") == 5
+
+
+def test_draws_the_digit_that_was_asked_for(model, arguments):
+    data = data_loader.load_dataset(arguments[-1])
+    history = visualize.read_history(arguments[1].replace(".keras", ".csv"))
+    drawn = dict(visualize.draw(model, data, history, image=17))
+    digit = drawn["feature_maps"].axes[0].images[0].get_array()
+    assert np.array_equal(digit, data.x_test[17])
+    assert drawn["feature_maps"].texts[0].get_text().endswith(f"this {data.y_test[17]}")
+
+
+def test_stage_outputs_are_what_the_next_convolution_reads():
+    import keras
+    from keras import layers
+    x = images = keras.Input((28, 28, 1))
+    x = layers.Rescaling(1 / 255)(x)
+    x = first = layers.ReLU(name="first")(layers.BatchNormalization()(layers.Conv2D(4, 5, name="conv")(x)))
+    x = second = layers.MaxPooling2D(name="second")(layers.Conv2D(6, 3, activation="relu")(x))
+    x = layers.ReLU(name="third")(layers.Conv2D(8, 3)(x))
+    model = keras.Model(images, layers.Dense(10)(layers.Flatten()(x)))
+    image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    outputs = visualize.stage_outputs(model, image)
+    assert [(name, maps.shape) for name, maps in outputs] == [
+        ("first", (24, 24, 4)), ("second", (11, 11, 6)), ("third", (9, 9, 8))]
+    expected = keras.Model(images, [first, second])(image[None, ..., None].astype("float32"))
+    for (_, maps), values in zip(outputs, expected):
+        assert maps == pytest.approx(np.asarray(values)[0], abs=1e-5)
+    assert [name for name, _ in visualize.stage_outputs(model, image, stages=1)] == ["first"]
+    assert visualize.first_convolution(model).name == "conv"
+
+
+def test_model_without_convolution_is_refused():
+    import keras
+    dense = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    with pytest.raises(files.UserError, match="no convolution"):
+        visualize.first_convolution(dense)
+
+
+def test_chosen_digits_end_with_the_least_confident():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(10), 500)
+    chosen = visualize.choose_digits(probabilities)
+    confidence = probabilities.max(axis=1)
+    assert len(set(chosen)) == len(chosen) == 40
+    assert list(chosen[-10:]) == list(np.argsort(-confidence)[-10:])
+    assert not np.all(np.diff(confidence[chosen[:30]]) <= 0)  # these are drawn by lot
+    assert np.array_equal(chosen, visualize.choose_digits(probabilities))
+    assert sorted(visualize.choose_digits(probabilities[:12])) == list(range(12))
+
+
+def test_reads_history(tmp_path):
+    (tmp_path / "history.csv").write_text(HISTORY)
+    history = visualize.read_history(tmp_path / "history.csv")
+    assert history["epoch"] == [1, 2] and history["val_accuracy"] == [0.95, 0.97] and history["seconds"] == [3.5, 3]
+
+
+@pytest.mark.parametrize("content, message", [
+    (None, "python train.py"),
+    ("", "is not a training history"),
+    ("epoch,accuracy\n", "is not a training history"),
+    ("epoch,accuracy\n1\n", "is not a training history"),
+    ("epoch,accuracy\n1,good\n", "is not a training history"),
+    ("epoch,accuracy\n1,0.5,0.6\n", "is not a training history"),
+    ("epoch,accuracy\n1,0.5\n", "lacks learning_rate, loss, val_accuracy, val_loss"),
+    (HISTORY.replace("0.97", "nan"), "is not a training history"),
+    (b"\xff\xfe\0\0", "is not a training history"),
+])
+def test_bad_histories_are_refused(content, message, tmp_path):
+    path = tmp_path / "history.csv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(files.UserError, match=message) as refusal:
+        visualize.read_history(path)
+    assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("changed, message", [
+    (["--image", "100"], "from 0 to 99"),
+    (["--image", "-1"], "from 0 to 99"),
+    (["--model", "nowhere.keras"], "there is no model"),
+    (["--data", "nowhere.npz"], "there is no data set"),
+    (["--output-dir", __file__], "cannot write"),
+])
+def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_path):
+    with pytest.raises(files.UserError, match=message):
+        visualize.main([*arguments, "--output-dir", str(tmp_path / "pictures"), *changed])
+    assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.parametrize("backend", ["agg", "no-such-backend"])
+def test_show_without_a_display_is_refused_before_any_work(backend, arguments, tmp_path, monkeypatch):
+    code = f"import files, visualize; files.run(lambda: visualize.main({[*arguments, '--show', '--output-dir', str(tmp_path)]!r}))"
+    monkeypatch.setenv("MPLBACKEND", backend)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert result.returncode == 2 and "no window can be opened here" in result.stderr
+    assert "Traceback" not in result.stderr and list(tmp_path.iterdir()) == []
+
+
+def test_show_opens_a_window_for_each_picture(arguments, tmp_path, monkeypatch):
+    from matplotlib import pyplot
+    shown = []
+    monkeypatch.setattr(visualize, "check_display", lambda: None)
+    monkeypatch.setattr(pyplot, "show", lambda: shown.extend(pyplot.get_figlabels()))
+    assert visualize.main([*arguments, "--show", "--output-dir", str(tmp_path)]) == 0
+    pyplot.close("all")
+    assert shown == ["samples", "training_curves", "predictions", "filters", "feature_maps"]
+
+
+def test_help_imports_nothing_slow():
+    code = ("import sys, visualize\ntry: visualize.main(['--help'])\nexcept SystemExit: pass\n"
+            "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert "--show" in result.stdout and result.stdout.splitlines()[-1] == "[]"

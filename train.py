@@ -1,0 +1,277 @@
+"""Train the digit recogniser and save it.
+
+    python train.py                                    # full training on MNIST: models/mnist_cnn.keras
+    python train.py --preset quick                     # a minute or so
+    python train.py --limit 3000 --epochs 2 --model models/try.keras
+    python train.py --data my_digits/ --model models/mine.keras
+    python train.py --resume                           # go on after an interruption
+
+Writes, each file whole or not at all: the model (.keras), and beside it, under the same name, the same network
+for LiteRT (.tflite), a record of how it was made (.json) and the history, one row per epoch (.csv). While
+training runs, everything needed to go on after an interruption is in NAME.checkpoint.npz, written after each
+epoch. The same seed on the same machine, with the same package versions, gives the same weights, interrupted
+or not. The test images are never looked at: the epoch kept is the one with the best validation score.
+"""
+import argparse
+import csv
+import io
+import os
+import pathlib
+import platform
+import shlex
+import signal
+import sys
+import time
+import warnings
+
+import files
+from files import UserError, printable
+from model import MODEL_PATH
+
+# The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
+# them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
+PRESETS = {
+    "standard": {"epochs": 30, "pen_digits": 0.12, "non_digits": 0.12},
+    "quick": {"epochs": 4, "pen_digits": 0.12, "non_digits": 0.12},
+    "mnist": {"epochs": 30, "pen_digits": 0.0, "non_digits": 0.0},
+}
+
+
+def parse_arguments(argv):
+    """Return the command line's arguments; what a preset decides is filled in."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
+    parser.add_argument("--epochs", type=_positive(int), help="passes over the training images (default: the preset's)")
+    parser.add_argument("--batch-size", type=_positive(int), default=128, help="images per step (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=_positive(float), default=3e-3,
+                        help="its highest value, after the warm-up (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument("--validation-size", type=_positive(int), default=5000,
+                        help="training images held out to choose the best epoch (default: %(default)s)")
+    parser.add_argument("--data", metavar="PATH", help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
+                        "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)")
+    parser.add_argument("--limit", type=_positive(int), metavar="N", help="use the first N training images only")
+    parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH",
+                        help="where to save (default: models/mnist_cnn.keras)")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
+    arguments = parser.parse_args(argv)
+    if not 0 <= arguments.seed < 2**31:
+        parser.error("--seed must be between 0 and 2147483647")
+    if arguments.model.suffix != ".keras":
+        parser.error(f"--model must end in .keras, not {printable(arguments.model.name)}")
+    arguments.epochs = arguments.epochs or PRESETS[arguments.preset]["epochs"]
+    return arguments
+
+
+def _positive(kind):
+    def convert(text):
+        value = kind(text)
+        if not 0 < value < 1e9:
+            raise ValueError
+        return value
+    convert.__name__ = f"positive {kind.__name__}"  # argparse: "invalid positive int value: '0'"
+    return convert
+
+
+class Epochs:
+    """What happens when an epoch ends: score the averaged weights, keep the best, write the checkpoint, report.
+
+    Attributes:
+        state: every variable that the training changes, in a fixed order.
+        best_weights: the model's weights (list of arrays) at the best epoch so far.
+        progress: dict with the run's description, the history so far and the best score.
+    """
+
+    def __init__(self, model, arguments, progress, images, labels):
+        self.model, self.arguments, self.progress = model, arguments, progress
+        self.images, self.labels = images, labels
+        self.state = list(model.variables) + list(model.optimizer.variables)
+        self.best_weights = None
+        self.started = time.perf_counter()
+
+    def end(self, epoch, logs):
+        """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's loss and accuracy."""
+        import checkpoint
+        import recipe
+        state = [variable.numpy() for variable in self.state]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
+        accuracy, loss = recipe.score(self.model, self.images, self.labels)
+        if not self.progress["best"] or (accuracy, -loss) > (self.progress["best"]["accuracy"], -self.progress["best"]["loss"]):
+            self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
+            self.best_weights = self.model.get_weights()
+        checkpoint.restore(self.state, state)
+        seconds, self.started = time.perf_counter() - self.started, time.perf_counter()
+        self.progress["history"].append({
+            "epoch": epoch + 1, "accuracy": float(logs["digit_accuracy"]), "loss": float(logs["loss"]),
+            "val_accuracy": accuracy, "val_loss": loss,
+            "learning_rate": float(self.model.optimizer.learning_rate), "seconds": round(seconds, 2)})
+        checkpoint.save(self.arguments.model, state, self.best_weights, self.progress)
+        self.report()
+
+    def report(self):
+        """Print one line on the epoch that ended, with the time that is left."""
+        history, best = self.progress["history"], self.progress["best"]
+        left = (self.arguments.epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
+        print(f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
+              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best {best['accuracy']:.2%} in epoch "
+              f"{best['epoch']}); {history[-1]['seconds']:.0f} s, about {duration(left)} left", flush=True)
+
+
+def describe_run(arguments, data):
+    """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
+    return {"preset": arguments.preset, "epochs": arguments.epochs, "batch_size": arguments.batch_size,
+            "learning_rate": arguments.learning_rate, "seed": arguments.seed, "limit": arguments.limit,
+            "validation_size": arguments.validation_size, "data": data.name, "data_sha256": data.checksum}
+
+
+def refuse_other_run(begun, asked):
+    """Raise UserError that names the first difference between the run begun and the run asked for, if any."""
+    for key, value in begun.items():
+        if asked.get(key) != value:
+            what = "other data" if key == "data_sha256" else f"--{key.replace('_', '-')} {value}, not {asked.get(key)}"
+            raise UserError(f"the interrupted training ran with {what}; give it the same again, or leave --resume out "
+                            "to start over.")
+
+
+def train(arguments):
+    """Train as `arguments` say, save the best epoch, and return the exit status."""
+    print("Loading TensorFlow and the data ...", flush=True)
+    import keras
+    import tensorflow as tf
+    import checkpoint
+    import recipe
+    from data_loader import load_dataset, split
+    from model import build_model, calibrate
+
+    data = load_dataset(arguments.data)
+    x_train, y_train = data.x_train[:arguments.limit], data.y_train[:arguments.limit]
+    training, validation = split(y_train, arguments.validation_size, arguments.seed)
+    x_validation, y_validation = x_train[validation], y_train[validation]
+    progress = {"run": describe_run(arguments, data), "history": [], "best": None}
+    if arguments.resume:
+        state, best_weights, saved = checkpoint.load(arguments.model)
+        refuse_other_run(saved["run"], progress["run"])
+        progress = saved
+    elif checkpoint.path_of(arguments.model).exists():
+        print("An unfinished training is here; to go on with it, press Ctrl-C now and run this command with --resume. "
+              "It is overwritten when the first epoch of this one ends.", flush=True)
+
+    keras.utils.set_random_seed(arguments.seed)
+    tf.config.experimental.enable_op_determinism()
+    preset = PRESETS[arguments.preset]
+    images, labels = recipe.training_pictures(x_train[training], y_train[training], preset["pen_digits"],
+                                              preset["non_digits"], arguments.seed)
+    steps = max(1, len(images) // arguments.batch_size)
+    model = build_model(fused=True)
+    recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
+    epochs = Epochs(model, arguments, progress, x_validation, y_validation)
+    done = len(progress["history"])
+    if arguments.resume:
+        checkpoint.restore(epochs.state, state)
+        epochs.best_weights = best_weights
+    print(f"{data.name}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
+          f"{len(validation)} validation images; {model.count_params()} parameters", flush=True)
+
+    if done < arguments.epochs:
+        batches = recipe.training_batches(images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs)
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=epochs.end)]
+        if sys.stdout.isatty():
+            callbacks.insert(0, keras.callbacks.ProgbarLogger())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
+            model.fit(batches, steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs, callbacks=callbacks,
+                      verbose=1 if sys.stdout.isatty() else 0)
+
+    final = build_model()
+    final.set_weights(epochs.best_weights)
+    progress["temperature"] = calibrate(final, x_validation, y_validation)
+    progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
+    save(final, arguments, progress)
+    checkpoint.path_of(arguments.model).unlink(missing_ok=True)
+    print(f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
+          f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
+          f"The model is {shown(arguments.model)}; next: python evaluate.py{_model_option(arguments)}")
+    return 0
+
+
+def save(model, arguments, progress):
+    """Write the model, its LiteRT form, the history and, last, the record that binds them by their checksums."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+    from model import export_litert
+    litert_path = arguments.model.with_suffix(".tflite")
+    with files.atomic_write(arguments.model) as temporary:
+        model.save(temporary)
+    with files.atomic_write(litert_path) as temporary:
+        export_litert(model, temporary)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, progress["history"][0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(progress["history"])
+    files.write_text(arguments.model.with_suffix(".csv"), table.getvalue())
+    files.write_json(arguments.model.with_suffix(".json"), {
+        "command": shlex.join(["python", "train.py", *_options(arguments)]),
+        **progress["run"],
+        "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
+        "validation": progress["validation"], "temperature": progress["temperature"],
+        "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
+                     "numpy": np.__version__},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "history": progress["history"],
+        "history_sha256": files.sha256(arguments.model.with_suffix(".csv")),
+        "model_sha256": files.sha256(arguments.model), "litert_sha256": files.sha256(litert_path)})
+
+
+def duration(seconds):
+    """Return seconds in words: "9 min 20 s"."""
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def shown(path):
+    """Return a path as people would type it: relative to the current folder where it lies below it."""
+    relative = os.path.relpath(path)
+    return printable(path if relative.startswith("..") else relative)
+
+
+def _options(arguments):
+    """Return the command line, without --resume, that asks for this run: what differs from the defaults."""
+    defaults = vars(parse_arguments([]))
+    options = []
+    for name, value in vars(arguments).items():
+        default = PRESETS[arguments.preset]["epochs"] if name == "epochs" else defaults[name]
+        if value != default and name != "resume":
+            options += [f"--{name.replace('_', '-')}", shown(value) if name == "model" else str(value)]
+    return options
+
+
+def _model_option(arguments):
+    return "" if arguments.model == MODEL_PATH else f" --model {shlex.quote(shown(arguments.model))}"
+
+
+def main(argv=None):
+    """Train as the command line says and return the exit status."""
+    arguments = parse_arguments(argv)
+    if arguments.model.is_dir():
+        raise UserError(f"{printable(arguments.model)} is a folder; name a .keras file to write.")
+
+    def terminate(*_):
+        raise KeyboardInterrupt("SIGTERM")
+
+    with files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"):
+        previous = signal.signal(signal.SIGTERM, terminate)
+        try:
+            return train(arguments)
+        except KeyboardInterrupt as interrupt:
+            resumable = arguments.model.with_suffix(".checkpoint.npz").exists()
+            command = shlex.join(["python", "train.py", *_options(arguments), "--resume"])
+            print(f"\ntrain.py: stopped; " + (f"go on with: {command}" if resumable else
+                                             "no epoch was finished, so there is nothing to resume."), file=sys.stderr)
+            return 143 if interrupt.args else 130
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+if __name__ == "__main__":
+    files.run(main)
