@@ -117,6 +117,14 @@ def drop_border(strokes, shape):
     """
     if len(strokes.areas) == 0:
         return strokes, 0.0
+    edges = np.zeros(len(strokes.areas) + 1, int)
+    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
+        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
+    # Whoever lies along the frame with all its length is no pen stroke but something half outside the picture.
+    outside = edges[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
+    strokes = keep_strokes(strokes, ~outside)
+    if len(strokes.areas) == 0:
+        return strokes, 1.0
     x, y, width, height = strokes.boxes.T
     margin = 1
     sides = np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
@@ -180,6 +188,12 @@ def group_lines(boxes):
                 lines.append([i])
     lines.sort(key=lambda line: np.mean(y[line] + height[line] / 2))
     return [np.array(sorted(line, key=lambda i: x[i] + width[i] / 2)) for line in lines]
+
+
+def line_height(boxes):
+    """Return the height of a line of writing: that of its digits, whatever specks and bars stand among them."""
+    heights = boxes[:, 3].astype(float)
+    return inks.quantile(heights[heights > 0.4 * heights.max()], 0.5)
 
 
 def propose_cuts(mask, width):
@@ -281,7 +295,7 @@ def split_pieces(strokes, line, width):
         list of (stroke number, mask of the piece in the stroke's box, ink cut on its left, on its right).
     """
     pieces = []
-    height = inks.quantile(strokes.boxes[line, 3], 0.75)
+    height = line_height(strokes.boxes[line])
     for i in line:
         x, y, w, h = strokes.boxes[i]
         mask = strokes.labels[y:y + h, x:x + w] == i + 1
@@ -418,7 +432,7 @@ def find(image, invert="auto"):
         width = stroke_widths(strokes.labels > 0)[0]
         start = len(candidates)
         for line in group_lines(strokes.boxes):
-            height = (inks.quantile(strokes.boxes[line, 3], 0.75))
+            height = line_height(strokes.boxes[line])
             pieces = split_pieces(strokes, line, width)
             spans = [piece_span(strokes.boxes, piece) for piece in pieces]
             lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
@@ -442,3 +456,16 @@ def find(image, invert="auto"):
         boxes.append([0, 0, image.shape[1], image.shape[0]])
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
     return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines)
+
+
+def prepare_single(image, invert="auto"):
+    """Draw all the ink of a picture that holds exactly one digit as MNIST would, however many strokes it has.
+
+    Args:
+        image, invert: as for `find`.
+
+    Returns:
+        (28, 28) uint8, ink 255 on 0; all 0 when there is no ink.
+    """
+    ink = inks.find_ink(image, invert)
+    return mnist_normalise(drop_specks(drop_border(label_strokes(ink.mask), ink.mask.shape)[0]).labels > 0)

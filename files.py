@@ -8,13 +8,14 @@ error and exit status 2 (`run`).
 """
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import pathlib
+import secrets
 import signal
 import sys
-import tempfile
 
 
 class UserError(Exception):
@@ -30,13 +31,14 @@ def printable(text):
 def run(main):
     """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
 
-    A `UserError` becomes one sentence and status 2; Ctrl-C is status 130; a reader that closes the pipe
-    early (`| head`) ends the script quietly.
+    A `UserError` becomes one sentence and status 2, and so does what the operating system refuses (output to
+    a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the script quietly.
     """
     name = os.path.basename(sys.argv[0])
     try:
         status = main()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         status = 2
@@ -44,10 +46,19 @@ def run(main):
         print(f"{name}: interrupted", file=sys.stderr)
         status = 130
     except BrokenPipeError:
-        # Python flushes standard output once more at exit: give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         status = 128 + getattr(signal, "SIGPIPE", 13)
+    except OSError as error:
+        where = f"{printable(error.filename)}: " if isinstance(error.filename, str) else ""
+        print(f"{name}: error: {where}{reason(error)}.", file=sys.stderr)
+        _discard_output()
+        status = 2
     sys.exit(status)
+
+
+def _discard_output():
+    """Send what is left of standard output nowhere: Python flushes it at exit, and would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def reason(error):
@@ -76,19 +87,14 @@ def atomic_write(path, suffix=None):
         UserError: the folder or the file cannot be written (full disk, permissions).
     """
     path = pathlib.Path(path)
-    temporary = None
+    # Named before it is made: an interruption between the two leaves nothing behind.
+    temporary = _temporary_name(path, secrets.token_hex(4), suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise UserError(f"{printable(path)} is a folder; name a file to write instead.")
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix or path.suffix, dir=path.parent)
-        temporary = pathlib.Path(name)
-        os.close(handle)
+        temporary.touch(exist_ok=False)
         yield temporary
-        # mkstemp makes the file private; a published file follows the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -97,8 +103,20 @@ def atomic_write(path, suffix=None):
         raise UserError(f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place "
                         "you may write to.") from error
     finally:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path):
+    """Remove the temporary files that killed processes left of `path`. Call it only where no other process writes `path`."""
+    path = pathlib.Path(path)
+    for leftover in path.parent.glob(str(_temporary_name(pathlib.Path(glob.escape(path.name)), "[0-9a-f]" * 8))):
+        with contextlib.suppress(OSError):
+            leftover.unlink(missing_ok=True)
+
+
+def _temporary_name(path, token, suffix=None):
+    return path.with_name(f".{path.name}-{token}{suffix or path.suffix}")
 
 
 def _sync_folder(folder):
@@ -164,23 +182,37 @@ def lock(path, purpose):
         UserError: another process holds the lock, or the file cannot be made.
     """
     path = pathlib.Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+b")
-    except OSError as error:
-        raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
-    with file:
-        try:
-            if os.name == "posix":
-                import fcntl
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            else:
-                import msvcrt
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise UserError(f"{purpose} is running; wait for it to end, or choose another --model.") from error
+    with _open_locked(path, purpose):
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def _open_locked(path, purpose):
+    """Return `path` as an open file that this process has locked."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")
+    except OSError as error:
+        raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
+    try:
+        if os.name == "posix":
+            import fcntl
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        file.close()
+        if isinstance(error, (BlockingIOError, PermissionError)):
+            raise UserError(f"{purpose} is running; wait for it to end, or choose another --model.") from error
+        raise UserError(f"cannot lock {printable(path)}: {reason(error)}; choose a place on another disk.") from error
+    # The holder before us may have removed the file since we opened it. Then the next to come would lock another
+    # file of this name, and both would go ahead: only a lock on the file that all can find counts.
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+            return file
+    file.close()
+    return _open_locked(path, purpose)

@@ -105,12 +105,12 @@ def to_uint8(values):
         if not finite.any():
             raise ValueError("it holds no finite number")
         if not finite.all():
-            values = np.where(finite, values, np.median(values[finite]))
+            values = np.where(finite, values, np.median(values[finite], overwrite_input=True))
     low, high = values.min(), values.max()
     range_ = next(((0, white) for white in whites if low >= 0 and high <= white), (low, high))
     scaled = np.empty(values.shape, np.uint8)
-    for row, scaled_row in zip(values, scaled):     # row by row: float64 copies of a whole photo are large
-        scaled_row[...] = np.interp(row, range_, (0, 255)) + 0.5
+    for row in range(len(values)):      # row by row: float64 copies of a whole photo are large
+        scaled[row] = np.interp(values[row], range_, (0, 255)) + 0.5
     return scaled
 
 
@@ -211,7 +211,7 @@ def _load(image, name, notes):
             values = np.asarray(image)
             image = Image.fromarray(to_uint8(values.astype(values.dtype.newbyteorder("="), copy=False)))
         if image.has_transparency_data:
-            image = _flatten(image.convert("RGBA"))
+            image = _flatten(image if image.mode == "RGBA" else image.convert("RGBA"))
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 

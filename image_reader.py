@@ -147,6 +147,9 @@ class ImageReader:
                     record["error"] = str(error)
                 except MemoryError:
                     record["error"] = f"{printable(job.name or 'the image')} does not fit into memory; scale it down."
+                except Exception as error:      # one strange picture must not cost the reading of the others
+                    record["error"] = (f"{printable(job.name or 'the image')} meets a fault in this program "
+                                       f"({type(error).__name__}: {printable(str(error))}); please report it with the image.")
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
         for (record, _, image, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")

@@ -16,7 +16,7 @@ LONG_SIDE = 1000          # px; bigger photographs are reduced to this: a digit 
 SHORT_SIDE = 112          # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BACKGROUND_SIDE = 200     # px; paper and light vary slowly, their estimate needs no more than this
 NOISE_FACTOR = 5.0        # the threshold must lie above the paper's grain by this many standard deviations
-MIN_CONTRAST = 8.0        # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
+MIN_CONTRAST = 4.0        # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65                # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 
 

@@ -8,14 +8,13 @@
 """
 import os
 import pathlib
-import zipfile
 
-from files import UserError, printable, reason, run
+from files import UserError, printable, run
+from model_archive import check_archive
 
 MODEL_PATH = pathlib.Path(__file__).resolve().parent / "models" / "mnist_cnn.keras"
 INPUT_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
-MAX_MODEL_BYTES = 64 << 20  # ours is under 3 MB: whatever unpacks to more is not a model of this project
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for users
 
@@ -115,25 +114,6 @@ def load_model(path=MODEL_PATH):
 def export_litert(model, path):
     """Write the network for LiteRT (TensorFlow Lite) to `path`: float32, any batch size, the same outputs."""
     model.export(str(path), format="litert", verbose=False)
-
-
-def check_archive(path):
-    """Refuse what cannot be a `.keras` file of this project, before Keras opens it. Raises UserError."""
-    path = pathlib.Path(path)
-    if not path.exists():
-        raise UserError(f"there is no model at {printable(path)}; train one with `python train.py`.")
-    if not path.is_file() or path.suffix != ".keras":
-        raise UserError(f"{printable(path)} is not a .keras file; give a model that train.py wrote.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-        raise UserError(f"{printable(path)} is damaged or no .keras file ({reason(error)}); restore it or train again "
-                        "with `python train.py`.") from error
-    if any(entry.filename.startswith("/") or ".." in pathlib.PurePosixPath(entry.filename).parts for entry in entries):
-        raise UserError(f"{printable(path)} holds names that lead out of its folder; do not use this file.")
-    if len(entries) > 100 or sum(entry.file_size for entry in entries) > MAX_MODEL_BYTES:
-        raise UserError(f"{printable(path)} unpacks to more than a digit model can need; do not use this file.")
 
 
 def _first_line(error):

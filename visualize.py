@@ -146,8 +146,8 @@ def read_history(path):
     except OSError as error:
         raise UserError(f"cannot read {printable(path)}: {files.reason(error)}.") from error
     except (ValueError, TypeError, IndexError, csv.Error) as error:
-        raise UserError(f"{printable(path)} is not a training history ({printable(files.reason(error))}); restore it or "
-                        "train again.") from error
+        raise UserError(f"{printable(path)} is not a training history ({printable(files.reason(error))}); restore it "
+                        "or train again.") from error
     if missing:
         raise UserError(f"{printable(path)} lacks {', '.join(sorted(missing))}; restore it or train again.")
     return history

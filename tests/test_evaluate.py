@@ -64,18 +64,19 @@ def no_images(count):
 
 
 def test_hand_computed_case():
-    # 0 read as 0, 0 as 1, 1 as 1, 1 as 1: precision of 0 is 1/1, of 1 is 2/3; recall of 0 is 1/2, of 1 is 2/2.
-    labels = np.array([0, 0, 1, 1], np.uint8)
-    record = evaluate.measure(no_images(4), labels, confident([0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]))
-    assert record["test_images"] == 4
-    assert record["accuracy"] == 0.75
-    assert record["macro_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    # 0 read as 0 and as 1, 1 read as 1 three times: precision of 0 is 1/1, of 1 is 3/4; recall 1/2 and 3/3.
+    labels = np.array([0, 0, 1, 1, 1], np.uint8)
+    record = evaluate.measure(no_images(5), labels, confident([0, 1, 1, 1, 1], [0.9, 0.8, 0.7, 0.6, 0.95]))
+    assert record["test_images"] == 5
+    assert record["accuracy"] == 0.8
+    assert record["macro_precision"] == pytest.approx((1 + 3 / 4) / 2)
     assert record["macro_recall"] == pytest.approx((1 / 2 + 1) / 2)
-    assert record["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert record["loss"] == pytest.approx(-(math.log(0.9) + math.log(0.2 / 9) + math.log(0.7) + math.log(0.6)) / 4)
-    # Bins of 1/15: 0.9 and 0.8 right 1 and 0, 0.7 and 0.6 right: distances 0.1, 0.8, 0.3, 0.4.
-    assert record["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4) / 4)
-    assert record["confusion_matrix"][0] == [1, 1] + [0] * 8 and record["confusion_matrix"][1] == [0, 2] + [0] * 8
+    assert record["macro_f1"] == pytest.approx((2 / 3 + 6 / 7) / 2)
+    likelihoods = [0.9, 0.2 / 9, 0.7, 0.6, 0.95]
+    assert record["loss"] == pytest.approx(-sum(map(math.log, likelihoods)) / 5)
+    # Each in a bin of its own, 1/15 wide; 0.8 is wrong, the others are right.
+    assert record["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4 + 0.05) / 5)
+    assert record["confusion_matrix"][0] == [1, 1] + [0] * 8 and record["confusion_matrix"][1] == [0, 3] + [0] * 8
     assert record["misclassified"] == [
         {"index": 1, "label": 0, "prediction": 1, "confidence": pytest.approx(0.8), "label_known_wrong": False}]
     assert record["accuracy_without_label_errors"] is None
@@ -154,7 +155,8 @@ def test_honest_confidence_has_no_calibration_error():
 
 
 def test_misclassified_are_sorted_by_confidence_and_marked():
-    wrong = evaluate.misclassified(np.array([1, 2, 3, 4]), confident([1, 9, 9, 9], [0.9, 0.5, 0.99, 0.7]), known_wrong=(3,))
+    probabilities = confident([1, 9, 9, 9], [0.9, 0.5, 0.99, 0.7])
+    wrong = evaluate.misclassified(np.array([1, 2, 3, 4]), probabilities, known_wrong=(3,))
     assert [(record["index"], record["label_known_wrong"]) for record in wrong] == [(2, False), (3, True), (1, False)]
 
 

@@ -11,7 +11,10 @@ import files
 import visualize
 
 ROOT = data_loader.MNIST_FOLDER.parent
-HISTORY = "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds\n1,0.9,0.4,0.95,0.2,0.001,3.5\n2,0.95,0.2,0.97,0.1,0,3\n"
+HISTORY = """epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds
+1,0.9,0.4,0.95,0.2,0.001,3.5
+2,0.95,0.2,0.97,0.1,0,3
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +40,12 @@ def arguments(model, tmp_path_factory):
 
 def test_writes_five_pictures(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
-    assert visualize.main([*arguments, "--output-dir", str(tmp_path / "new" / "pictures"), "--image", "17"]) == 0
-    names = ["samples", "training_curves", "predictions", "filters", "feature_maps"]
-    assert sorted(path.name for path in (tmp_path / "new" / "pictures").iterdir()) == sorted(f"{name}.png" for name in names)
-    for name in names:
-        with Image.open(tmp_path / "new" / "pictures" / f"{name}.png") as picture:
+    folder = tmp_path / "new" / "pictures"
+    assert visualize.main([*arguments, "--output-dir", str(folder), "--image", "17"]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "feature_maps.png", "filters.png", "predictions.png", "samples.png", "training_curves.png"]
+    for path in folder.iterdir():
+        with Image.open(path) as picture:
             assert picture.format == "PNG" and min(picture.size) > 250
             assert np.asarray(picture.convert("L")).std() > 5  # not blank
     assert capsys.readouterr().out.count("wrote ") == 5
@@ -136,9 +140,9 @@ def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_p
 
 @pytest.mark.parametrize("backend", ["agg", "no-such-backend"])
 def test_show_without_a_display_is_refused_before_any_work(backend, arguments, tmp_path, monkeypatch):
-    code = f"import files, visualize; files.run(lambda: visualize.main({[*arguments, '--show', '--output-dir', str(tmp_path)]!r}))"
     monkeypatch.setenv("MPLBACKEND", backend)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    command = [sys.executable, "visualize.py", *arguments, "--show", "--output-dir", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert result.returncode == 2 and "no window can be opened here" in result.stderr
     assert "Traceback" not in result.stderr and list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,87 @@
+"""Train with several seeds and report what to expect of a recipe: mean, spread and minutes.
+
+    python benchmarks/accuracy.py --seeds 5                    # `train.py` as it stands
+    python benchmarks/accuracy.py --seeds 5 --preset quick
+    python benchmarks/accuracy.py --seeds 5 --table benchmarks/results/accuracy.md
+
+Each seed is one `train.py --seed N` and one `evaluate.py`, in reports/accuracy/. Run it again after an
+interruption: finished seeds are kept, an unfinished training goes on where it stopped.
+"""
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+import files  # noqa: E402
+from train import PRESETS  # noqa: E402
+
+COLUMNS = (("accuracy", "test accuracy %"), ("accuracy_without_label_errors", "without the 15 wrong labels %"),
+           ("expected_calibration_error", "calibration error %"))
+
+
+def train_and_evaluate(preset, seed, folder):
+    """Return evaluate.py's metrics of one seed, with the minutes that training took; cached in `folder`."""
+    model = folder / f"{preset}-{seed}.keras"
+    reports = folder / f"{preset}-{seed}"
+    if not model.with_suffix(".json").exists():
+        resume = ["--resume"] if model.with_suffix(".checkpoint.npz").exists() else []
+        run("train.py", "--preset", preset, "--seed", str(seed), "--model", str(model), *resume)
+    if not (reports / "metrics.json").exists():
+        run("evaluate.py", "--model", str(model), "--output-dir", str(reports))
+    record, metrics = files.read_json(model.with_suffix(".json")), files.read_json(reports / "metrics.json")
+    if metrics["model_sha256"] != record["model_sha256"]:
+        raise files.UserError(f"{reports} is not of {model}; delete both and run this again.")
+    return metrics | {"minutes": record["duration_seconds"] / 60, "versions": record["versions"]}
+
+
+def run(script, *options):
+    """Run one of the project's scripts and stop where it fails."""
+    print("$", "python", script, *options, flush=True)
+    if status := subprocess.run([sys.executable, ROOT / script, *options]).returncode:
+        raise files.UserError(f"{script} ended with status {status}; run this again to go on from there.")
+
+
+def table(preset, results):
+    """Return Markdown: one row per seed, then mean, standard deviation, minimum and maximum."""
+    names = [name for name, _ in COLUMNS]
+    rows = [[str(seed)] + [f"{100 * result[name]:.2f}" for name in names] + [f"{result['minutes']:.1f}"]
+            for seed, result in enumerate(results)]
+    for label, function in (("mean", statistics.mean), ("sd", statistics.pstdev if len(results) < 2 else statistics.stdev),
+                            ("min", min), ("max", max)):
+        values = [function([100 * result[name] for result in results]) for name in names]
+        rows.append([f"**{label}**"] + [f"{value:.3f}" for value in values]
+                    + [f"{function([result['minutes'] for result in results]):.1f}"])
+    head = ["seed", *(title for _, title in COLUMNS), "training minutes"]
+    versions = ", ".join(f"{name} {version}" for name, version in results[0]["versions"].items())
+    lines = [f"## Recipe `{preset}`: {PRESETS[preset]['epochs']} epochs", "",
+             f"`python benchmarks/accuracy.py --preset {preset} --seeds {len(results)}`, {datetime.date.today()}, "
+             f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {versions}.", "",
+             "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default: %(default)s)")
+    parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "reports" / "accuracy", help="where the models go")
+    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    arguments = parser.parse_args(argv)
+    results = []
+    for seed in range(arguments.seeds):
+        results.append(train_and_evaluate(arguments.preset, seed, arguments.folder))
+        text = table(arguments.preset, results)
+        print(text, flush=True)
+        if arguments.table:
+            files.write_text(arguments.table, text)
+    return 0
+
+
+if __name__ == "__main__":
+    files.run(main)

@@ -1,0 +1,77 @@
+"""Draw the example pictures of the README: made paper, made light, digits from MNIST's test set or a drawn pen.
+
+    python images/make_examples.py        # writes images/seven.png, number.jpg, two_lines.jpg and blank.jpg
+"""
+import pathlib
+import sys
+
+import cv2
+import numpy as np
+from PIL import Image
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+import files  # noqa: E402
+from data_loader import load_dataset  # noqa: E402
+from pen_strokes import draw_digits  # noqa: E402
+
+INK = np.array([62, 48, 38])  # how much darker than the paper, per channel at full strength: blue ink
+RULE = np.array([40, 18, 4])
+
+
+def paper(height, width, rng, rule=0):
+    """Return (height, width, 3) float32 of paper under a lamp, with grain, a shadow and, if asked, ruled lines."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = 205 - 70 * ((x / width - 0.25) ** 2 + (y / height - 0.2) ** 2)
+    light -= 45 / (1 + np.exp(-(x + 0.4 * y - 0.95 * width) / (0.03 * width)))  # the edge of a hand's shadow
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 1.2)
+    picture = (light + 6 * grain)[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
+    for row in range(rule, height, rule) if rule else ():
+        picture[row:row + 2] -= RULE
+    return picture
+
+
+def write(picture, digit, x, y, size):
+    """Put a (28, 28) uint8 digit of about `size` pixels on the paper, in place, its centre at x, y."""
+    turn = cv2.getRotationMatrix2D((13.5, 13.5), 0, size / 20)
+    turn[:, 2] += (x - 13.5, y - 13.5)
+    strength = cv2.warpAffine(digit.astype(np.float32), turn, picture.shape[1::-1], flags=cv2.INTER_CUBIC) / 255
+    strength = 1 / (1 + np.exp(-14 * (strength - 0.45)))  # enlarged grey edges become the edges of a pen
+    picture -= (2.1 * strength)[..., None] * INK
+
+
+def save(picture, name, **options):
+    """Write a float picture as an 8-bit image file."""
+    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    with files.atomic_write(FOLDER / name) as temporary:
+        image.save(temporary, **options)
+
+
+def main():
+    rng = np.random.default_rng(7)
+    data = load_dataset()
+    pens, pen_labels = draw_digits(400, seed=3)
+
+    def mnist(digit):
+        return data.x_test[rng.choice(np.flatnonzero(data.y_test == digit))]
+
+    def pen(digit):
+        return pens[rng.choice(np.flatnonzero(pen_labels == digit))]
+
+    Image.fromarray(255 - data.x_test[0]).resize((140, 140), Image.Resampling.BICUBIC).save(FOLDER / "seven.png")
+    number = paper(420, 1000, rng)
+    for position, digit in enumerate("20261"):
+        write(number, (pen if digit == "1" else mnist)(int(digit)), 150 + 172 * position, 215 + rng.normal(0, 14),
+              rng.uniform(135, 165))
+    save(number, "number.jpg", quality=88)
+    lines = paper(720, 1000, rng, rule=120)
+    for row, text in enumerate(("31415", "92653")):
+        for position, digit in enumerate(text):
+            write(lines, mnist(int(digit)), 170 + 160 * position, 190 + 240 * row + rng.normal(0, 8), rng.uniform(110, 135))
+    save(lines, "two_lines.jpg", quality=88)
+    save(paper(360, 480, rng, rule=90), "blank.jpg", quality=88)
+    return 0
+
+
+if __name__ == "__main__":
+    files.run(main)
