@@ -5,8 +5,6 @@ optimizer as the last finished epoch left them, the best weights so far, and a J
 data's checksum and the history.
 """
 import json
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -48,15 +46,23 @@ def load(model_path):
                         "to start one.")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            groups = [[archive[name] for name in sorted(archive.files) if name.startswith(group)]
-                      for group in ("state_", "best_")]
-            progress = json.loads(str(archive["progress"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{printable(path)} is damaged ({files.reason(error)}); delete it and train again.") from error
+            arrays = {name: archive[name] for name in sorted(archive.files)}  # checks the checksums of all of them
+        groups = [[array for name, array in arrays.items() if name.startswith(group)] for group in ("state_", "best_")]
+        progress = json.loads(str(arrays["progress"]))
+    except Exception as error:  # NumPy and zipfile fail on damaged files in as many ways as those have fields
+        raise UserError(f"{printable(path)} is damaged ({printable(files.reason(error))}); delete it and train "
+                        "again.") from error
     return *groups, progress
 
 
 def restore(variables, values):
-    """Assign saved values to Keras variables, in order. Raises ValueError where they do not fit."""
-    for variable, value in zip(variables, values, strict=True):
+    """Assign saved values to Keras variables, in order.
+
+    Raises:
+        files.UserError: they do not fit: the values are those of another network.
+    """
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise UserError("the interrupted training was of another network than this version of model.py builds; "
+                        "leave --resume out to start over.")
+    for variable, value in zip(variables, values):
         variable.assign(value)

@@ -10,6 +10,7 @@ one sentence (`files.UserError`).
 """
 import gzip
 import hashlib
+import math
 import pathlib
 import zipfile
 import zlib
@@ -35,9 +36,7 @@ MNIST_FILES = {
 # Label Errors in Test Sets" (arXiv 2103.14749), file mturk/mnist_mturk.json of cleanlab/label-errors.
 LABEL_ERRORS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 
-MAX_ARRAY_BYTES = 4 << 30  # refuse data files that claim more than 4 GiB before reading them
-MAX_IMAGE_PIXELS = 1 << 22  # a training picture becomes 28x28: 4 million pixels are plenty
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm")
+MAX_ARRAY_BYTES = 1 << 30  # a million images; data files that claim or unpack to more are refused
 GET_IT_BACK = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
 
 
@@ -95,14 +94,14 @@ def load_mnist(folder=MNIST_FOLDER):
     """
     folder = pathlib.Path(folder)
     paths = {key: folder / f"{name}.gz" for key, (name, _) in MNIST_FILES.items()}
-    if not any(path.exists() for path in paths.values()):
-        _download_mnist(paths)
+    missing = {key: path for key, path in paths.items() if not path.exists()}
+    if missing:
+        _download_mnist(missing)
     arrays = {}
     for key, (_, checksum) in MNIST_FILES.items():
-        content = _read_bytes(paths[key], GET_IT_BACK)
-        if hashlib.sha256(content).hexdigest() != checksum:
+        arrays[key] = read_idx(paths[key], GET_IT_BACK)
+        if hashlib.sha256(_idx_bytes(arrays[key])).hexdigest() != checksum:
             raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {GET_IT_BACK}.")
-        arrays[key] = _parse_idx(content, paths[key])
     return _checked_dataset(arrays, "MNIST")
 
 
@@ -135,8 +134,14 @@ def one_hot(labels):
     return np.eye(NUM_CLASSES, dtype=np.float32)[np.asarray(labels)]
 
 
-def read_idx(path):
+def read_idx(path, remedy="fetch it again"):
     """Read an IDX file of unsigned bytes, plain or .gz (format: LeCun's MNIST page).
+
+    Never reads more than the header states, nor more than MAX_ARRAY_BYTES.
+
+    Args:
+        path: the file.
+        remedy: what the user can do, for the message.
 
     Returns:
         uint8 array of the shape that the header states.
@@ -144,36 +149,32 @@ def read_idx(path):
     Raises:
         UserError: unreadable, not IDX, or its length differs from what its header states.
     """
-    return _parse_idx(_read_bytes(path, "fetch it again"), path)
-
-
-def _parse_idx(content, path):
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != 8 or not 1 <= content[3] <= 4:
-        raise UserError(f"{printable(path)} is not an IDX file of unsigned bytes; fetch it again.")
-    header = 4 + 4 * content[3]
-    shape = tuple(int.from_bytes(content[i:i + 4], "big") for i in range(4, header, 4))
-    size = 1
-    for length in shape:  # Python integers: a header that lies cannot overflow
-        size *= length
-    if len(content) - header != size:
-        raise UserError(f"{printable(path)} holds {len(content) - header} bytes of data where its header states "
-                        f"{' x '.join(map(str, shape))}; fetch it again.")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def _read_bytes(path, remedy):
-    """Return a file's bytes, unpacked when it ends in .gz, bounded by MAX_ARRAY_BYTES."""
     path = pathlib.Path(path)
     if path.exists() and not path.is_file():
         raise UserError(f"{printable(path)} is not a regular file; {remedy}.")
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            content = file.read(MAX_ARRAY_BYTES)
-            if file.read(1):
-                raise UserError(f"{printable(path)} is larger than 4 GiB; give a smaller data set.")
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {printable(path)} ({reason(error)}); {remedy}.") from error
-    return content
+            magic = file.read(4)
+            lengths = file.read(4 * magic[3]) if len(magic) == 4 else b""
+            if magic[:3] != b"\0\0\x08" or not 1 <= len(lengths) // 4 == magic[3] <= 4:
+                raise UserError(f"{printable(path)} is not an IDX file of unsigned bytes; {remedy}.")
+            shape = tuple(int.from_bytes(lengths[i:i + 4], "big") for i in range(0, len(lengths), 4))
+            size = math.prod(shape)  # Python's integers: a header that lies cannot overflow
+            if size > MAX_ARRAY_BYTES:
+                raise UserError(f"{printable(path)} states that it holds {' x '.join(map(str, shape))} bytes, more than "
+                                f"{MAX_ARRAY_BYTES >> 30} GiB; give a smaller data set.")
+            content = file.read(size + 1)
+    except (OSError, EOFError, MemoryError, zlib.error) as error:
+        raise UserError(f"cannot read {printable(path)} ({printable(reason(error))}); {remedy}.") from error
+    if len(content) != size:
+        raise UserError(f"{printable(path)} holds {'fewer' if len(content) < size else 'more'} bytes than its header "
+                        f"states ({' x '.join(map(str, shape))}); {remedy}.")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _idx_bytes(array):
+    """Return a uint8 array as the bytes of an IDX file."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
 
 
 def _idx_path(folder, name):
@@ -189,36 +190,36 @@ def _read_npz(path):
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_ARRAY_BYTES:
-                raise UserError(f"{printable(path)} unpacks to more than 4 GiB; give a smaller data set.")
+                raise UserError(f"{printable(path)} unpacks to more than {MAX_ARRAY_BYTES >> 30} GiB; give a smaller data set.")
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in MNIST_FILES if key not in archive.files]
             if missing:
                 raise UserError(f"{printable(path)} lacks {', '.join(missing)}; it must hold {', '.join(MNIST_FILES)}.")
             return {key: archive[key] for key in MNIST_FILES}
-    except (OSError, ValueError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        raise UserError(f"cannot read {printable(path)} ({reason(error)}); save it again with numpy.savez_compressed.") \
-            from error
+    except UserError:
+        raise
+    except Exception as error:  # NumPy and zipfile fail on hostile files in as many ways as those have fields
+        raise UserError(f"cannot read {printable(path)} ({printable(reason(error)).rstrip('.')}); save it again with "
+                        "numpy.savez_compressed.") from error
 
 
 def _read_image_folders(folder):
-    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28.
-
-    Images of 28x28 are taken as they are (inverted when the border is bright); others go through the same
-    preparation as in prediction.
-    """
+    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as in prediction."""
     from digit_finder import prepare_single
     from image_loader import load_image
+    from image_paths import find_images
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
-        root = (folder / str(digit)).resolve()
-        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES) if root.is_dir() else []
+        paths = [pathlib.Path(parent, name) for parent, names, _ in find_images([str(folder / str(digit))], recursive=True)
+                 for name in names] if (folder / str(digit)).is_dir() else []
         if not paths:
             raise UserError(f"{printable(folder / str(digit))} holds no images; each digit needs some.")
         for number, path in enumerate(paths):
-            if root not in path.resolve().parents:
+            if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
-            image = load_image(path, max_pixels=MAX_IMAGE_PIXELS)
-            images.append(prepare_single(image))
+            images.append(prepare_single(load_image(path)))
+            if not images[-1].any():
+                raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(digit)
             test.append(number % 5 == 4)
     images, labels, test = np.stack(images), np.array(labels, np.uint8), np.array(test)
@@ -226,18 +227,22 @@ def _read_image_folders(folder):
 
 
 def _download_mnist(paths):
-    """Fetch MNIST through Keras and keep it at `paths` as the original IDX files."""
-    import keras
+    """Fetch MNIST through Keras and keep what is missing at `paths`, as the original IDX files."""
+    folder = next(iter(paths.values())).parent
     try:
+        import keras
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
     except Exception as error:  # a download fails in many ways; each means the same to the user
-        raise UserError(f"MNIST is not in {printable(paths['x_train'].parent)} and could not be downloaded "
-                        f"({reason(error)}); restore it with `git checkout -- data`.") from error
-    for key, array in zip(MNIST_FILES, (x_train, y_train, x_test, y_test)):
-        array = np.ascontiguousarray(array, np.uint8)
-        header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-        with atomic_write(paths[key]) as temporary:
-            temporary.write_bytes(gzip.compress(header + array.tobytes(), mtime=0))
+        raise UserError(f"MNIST is not complete in {printable(folder)} and could not be downloaded "
+                        f"({printable(reason(error))}); restore it with `git checkout -- data`.") from error
+    arrays = dict(zip(MNIST_FILES, (x_train, y_train, x_test, y_test)))
+    for key, path in paths.items():
+        content = _idx_bytes(np.asarray(arrays[key], np.uint8))
+        if hashlib.sha256(content).hexdigest() != MNIST_FILES[key][1]:
+            raise UserError(f"what was downloaded in place of {printable(path)} is not MNIST (its checksum differs); restore "
+                            "it with `git checkout -- data`.")
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(gzip.compress(content, mtime=0))
 
 
 def _checked_dataset(arrays, source):
@@ -268,4 +273,4 @@ def _checked_dataset(arrays, source):
     digest = hashlib.sha256()
     for key in MNIST_FILES:
         digest.update(np.ascontiguousarray(arrays[key]))
-    return Dataset(**arrays, name=pathlib.Path(source).name, checksum=digest.hexdigest())
+    return Dataset(**arrays, name=pathlib.Path(source).resolve().name, checksum=digest.hexdigest())

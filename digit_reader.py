@@ -11,12 +11,17 @@ import numpy as np
 
 import digit_finder
 
-MIN_CONFIDENCE = 0.5      # chosen on handwriting kept for development; see the class
-THICKEST = 0.5            # a digit's strokes are thinner than this, in lengths of its longer side
+MIN_CONFIDENCE = 0.95     # chosen on handwriting kept for development; see the class
+WEAK_CONFIDENCE = 0.3     # enough for a digit in a line where most others have min_confidence
+MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
+THICKEST = 0.6            # a digit's strokes, filled loops included, are thinner than this, in lengths of its longer side
+THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
 JUNK_COST = 4.0           # for leaving out a piece as high as its line, in nats like all costs
 CUT_COST = 0.3            # for each stroke width of ink that is cut through
 GAP_COST = 2.0            # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0          # for a digit lower than 0.55 of its line, per line height
+LINE_COST = 0.3           # for each line: one slanted line is likelier than a staircase
+CUT_DOUBT = 0.15          # a cut digit's confidence counts less, by this many nats for each stroke width of ink
 
 
 class DigitReader:
@@ -55,6 +60,7 @@ class DigitReader:
         for layout in layouts:
             probabilities = np.asarray(scores[start:start + len(layout.pictures)], np.float64)
             start += len(layout.pictures)
+            probabilities[~layout.pictures.any(axis=(1, 2))] = 0.1     # nothing seen is no evidence for any digit
             lines = [[choose_single(layout, probabilities)]] if single else \
                 choose_lines(layout, probabilities, self.min_confidence)
             records.append(make_record(layout, probabilities, lines, top_k))
@@ -72,6 +78,8 @@ def choose_single(layout, probabilities):
 
 def choose_lines(layout, probabilities, min_confidence):
     """Return the lines of the number: lists of indices of candidates, in reading order."""
+    if layout.clutter > MOST_CLUTTER:
+        return []
     members = {}
     for i, c in enumerate(layout.candidates):
         members.setdefault(c.line, []).append(i)
@@ -79,13 +87,23 @@ def choose_lines(layout, probabilities, min_confidence):
     for number, line in enumerate(layout.lines):
         reading = readings.setdefault(line.version, [line.cost, []])
         cost, chosen = best_path(line.pieces, members[number], layout.candidates, probabilities)
-        reading[0] += cost
-        chosen = [i for i in chosen if probabilities[i].max() >= min_confidence
-                  and layout.candidates[i].thickness <= THICKEST]
+        reading[0] += cost + LINE_COST
+        chosen = accept(chosen, layout.candidates, probabilities, min_confidence)
         if chosen:
             reading[1].append(chosen)
     readings = [reading for reading in readings.values() if reading[1]]
     return min(readings, key=lambda reading: reading[0])[1] if readings else []
+
+
+def accept(chosen, candidates, probabilities, min_confidence):
+    """Keep those of a line's candidates (indices) that are digits beyond doubt, or stand among such."""
+    chosen = [i for i in chosen
+              if candidates[i].thickness <= (THICKEST_ONE if probabilities[i].argmax() == 1 else THICKEST)]
+    evidence = {i: probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) for i in chosen}
+    strong = [i for i in chosen if evidence[i] >= min_confidence]
+    if 2 * len(strong) < len(chosen):
+        return strong
+    return [i for i in chosen if evidence[i] >= min(WEAK_CONFIDENCE, min_confidence)]
 
 
 def best_path(pieces, members, candidates, probabilities):

@@ -65,8 +65,8 @@ def reason(error):
     """Return the operating system's words for an OSError, in lower case ("no space left on device")."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "the disk is full or a size limit was reached"
-    text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
-    return text[:1].lower() + text[1:]
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text[:1].lower() + text[1:] or type(error).__name__
 
 
 @contextlib.contextmanager

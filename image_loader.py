@@ -11,6 +11,7 @@ is decoded, and every fault is a `UserError` that names the picture, the fault a
 The picture keeps its full size: decoding 12 megapixels takes about 0.05 s, little more than at half size,
 and coordinates found in the array are then those of the picture.
 """
+import contextlib
 import importlib
 import io
 import os
@@ -21,6 +22,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
+import quiet
 from files import UserError, printable, reason
 
 MAX_PIXELS = 89_478_485             # Pillow's own decompression-bomb limit: 256 MiB of RGB
@@ -63,15 +65,18 @@ def load_image(source, name=None, notes=None):
     notes = [] if notes is None else notes
     if isinstance(source, (str, os.PathLike)):
         name = printable(name or source)
-        with _open_file(source, name) as file:
+        with _open_file(source, name) as file, _decoding(name):
             return _load(_open_image(file, name), name, notes)
     name = printable(name or "the image")
-    if hasattr(source, "read"):
-        source = _read_stream(source, name)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _load(_open_image(io.BytesIO(source), name), name, notes)
+        source = io.BytesIO(source)
+    if hasattr(source, "read"):
+        data = _read_stream(source, name)
+        with _decoding(name):
+            return _load(_open_image(io.BytesIO(data), name), name, notes)
     if isinstance(source, Image.Image):
-        return _load(source, name, notes)
+        with _decoding(name):
+            return _load(source, name, notes)
     return _load_array(source, name)
 
 
@@ -148,11 +153,8 @@ def _read_stream(file, name):
 
 def _open_image(file, name):
     """Read an image's header with the one decoder that its first bytes call for."""
-    try:
-        head = file.read(256)
-        file.seek(0)
-    except OSError as error:
-        raise UserError(f"cannot read {name}: {reason(error)}.") from error
+    head = file.read(256)
+    file.seek(0)
     if not head:
         raise UserError(f"{name} is empty (0 bytes); save or download it again.")
     kind = next((kind for kind, pattern in _SIGNATURES.items() if re.match(pattern, head, re.DOTALL)), None)
@@ -164,32 +166,26 @@ def _open_image(file, name):
                         "convert it to PNG.")
     if kind in _PLUGINS:
         importlib.import_module(_PLUGINS[kind])
-    with _decoding(name):
-        return Image.open(file, formats=[kind])
+    return Image.open(file, formats=[kind])
 
 
-class _decoding:
+@contextlib.contextmanager
+def _decoding(name):
     """Turn whatever a decoder raises on a damaged file into one sentence, and keep its warnings quiet."""
-
-    def __init__(self, name):
-        self.name = name
-        self.warnings = warnings.catch_warnings()
-
-    def __enter__(self):
-        self.warnings.__enter__()
-        warnings.simplefilter("ignore")
-
-    def __exit__(self, kind, error, traceback):
-        self.warnings.__exit__(kind, error, traceback)
-        if isinstance(error, Image.DecompressionBombError):
-            raise UserError(f"{self.name} has too many pixels (more than {MAX_PIXELS / 1e6:.0f} million are "
-                            "refused); scale it down.") from error
-        if isinstance(error, MemoryError):
-            raise UserError(f"{self.name} does not fit into memory; scale it down.") from error
-        # Decoders raise nearly anything on mutated files: struct.error, KeyError, AttributeError, EOFError...
-        if isinstance(error, Exception) and not isinstance(error, UserError):
-            why = printable(reason(error)).rstrip(".")
-            raise UserError(f"{self.name} is damaged or incomplete ({why}); save or download it again.") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} has more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; "
+                        "scale it down.") from error
+    except MemoryError as error:
+        raise UserError(f"{name} does not fit into memory; scale it down.") from error
+    except Exception as error:      # struct.error, KeyError, EOFError: on mutated files decoders raise nearly anything
+        why = printable(reason(error)).rstrip(".")
+        raise UserError(f"{name} is damaged or incomplete ({why}); save or download it again.") from error
 
 
 def _load(image, name, notes):
@@ -200,9 +196,10 @@ def _load(image, name, notes):
                         "that are read; scale it down.")
     if width * height == 0:
         raise UserError(f"{name} has no pixels ({width} x {height}); save it again.")
-    with _decoding(name):
+    # libtiff speaks to standard error itself; only TIFF waits for the descriptor to be turned away and back.
+    with quiet.native_output() if image.format == "TIFF" else contextlib.nullcontext():
         # Phones hide a second exposure or a preview in a JPEG ("MPO"): nothing that a reader would miss.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
+        if getattr(image, "is_animated", False) and image.format != "MPO" and image.tell() == 0:
             what = "pages" if image.format == "TIFF" else "frames"
             notes.append(f"{name} has several {what}; the first was read.")
         image.load()

@@ -82,7 +82,7 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
 
 
 def read_images(jobs, settings=Settings(), warn=network.print_note):
-    """Read many pictures.
+    """Read many pictures. Worker processes import the main script: keep its work under `if __name__ == "__main__"`.
 
     Args:
         jobs: iterable of Job. It is consumed as the reading goes on.
@@ -138,6 +138,7 @@ class ImageReader:
         for job in jobs:
             record = {"file": job.name, "text": "", "confidence": None, "digits": [], "notes": [], "error": job.error}
             records.append(record)
+            name = printable(job.name or "the image")
             if job.error is None:
                 try:
                     image = self._load_image(job.source, job.name, record["notes"])
@@ -146,10 +147,10 @@ class ImageReader:
                 except UserError as error:
                     record["error"] = str(error)
                 except MemoryError:
-                    record["error"] = f"{printable(job.name or 'the image')} does not fit into memory; scale it down."
+                    record["error"] = f"{name} does not fit into memory; scale it down."
                 except Exception as error:      # one strange picture must not cost the reading of the others
-                    record["error"] = (f"{printable(job.name or 'the image')} meets a fault in this program "
-                                       f"({type(error).__name__}: {printable(str(error))}); please report it with the image.")
+                    record["error"] = (f"{name} meets a fault in this program ({type(error).__name__}: "
+                                       f"{printable(str(error))}); please report it with the image.")
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
         for (record, _, image, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")

@@ -14,7 +14,9 @@ import numpy as np
 
 LONG_SIDE = 1000          # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112          # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
+BITMAP_SIDE = 64          # px; a picture up to this size is one digit or a few, and has no room for shadows
 BACKGROUND_SIDE = 200     # px; paper and light vary slowly, their estimate needs no more than this
+SHADE = 30.0              # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
 NOISE_FACTOR = 5.0        # the threshold must lie above the paper's grain by this many standard deviations
 MIN_CONTRAST = 4.0        # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65                # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
@@ -28,11 +30,14 @@ class Ink(NamedTuple):
         scale: working pixels per pixel of the original image.
         difference: (h, w, 3) float32, picture minus paper, in grey levels.
         covered: (h, w) bool, where something may lie on the paper (roughly).
+        clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
+            around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
     """
     mask: np.ndarray
     scale: float
     difference: np.ndarray
     covered: np.ndarray
+    clutter: float
 
 
 def working_size(image):
@@ -68,12 +73,13 @@ def quantile(values, share):
 
 
 def otsu(values):
-    """Return Otsu's threshold of non-negative `values` (any shape), on 256 steps up to their maximum."""
+    """Return Otsu's threshold of non-negative `values` (any shape): midway between the means of the two classes."""
     top = float(values.max(initial=0))
     if top <= 0:
         return 0.0
     steps = np.minimum(values.ravel() * (255 / top), 255).astype(np.uint8)
-    return cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] * top / 255
+    high = steps > cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
+    return float(steps[high].mean() + steps[~high].mean()) / 2 * top / 255 if 0 < high.sum() < high.size else 0.0
 
 
 def border_plane(image):
@@ -114,16 +120,17 @@ def background(image, scale):
 
     Args:
         image: (h, w, 3) uint8.
-        scale: working pixels per pixel of the original image; above 1 it is a small bitmap.
+        scale: working pixels per pixel of the original image.
 
     Returns:
         (paper (h, w, 3) float32, covered (h, w) bool: where something lies on it).
     """
     height, width = image.shape[:2]
     factor = min(1.0, 1 / scale, BACKGROUND_SIDE / max(height, width))
-    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image
     side = min(small.shape[:2])
-    if scale > 1:
+    if max(height, width) <= BITMAP_SIDE * scale:
         wide = border_plane(small)
     else:
         margin = side // 2
@@ -231,6 +238,21 @@ def cut_out(strength, covered):
     return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
 
 
+def measure_clutter(difference, mask):
+    """Return how far the picture is from plain paper beside the ink: the 90th percentile against the ink's median.
+
+    Args:
+        difference: (h, w, 3) float32, picture minus paper.
+        mask: (h, w) bool, the ink.
+    """
+    side = odd(min(mask.shape) / 30)
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
+    step = max(1, min(mask.shape) // 150)
+    size = np.linalg.norm(difference[::step, ::step], axis=2)
+    ink, beside = size[mask[::step, ::step]], size[beside[::step, ::step]]
+    return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0
+
+
 def find_ink(image, invert="auto"):
     """Separate the pen strokes of a picture from its paper.
 
@@ -246,7 +268,15 @@ def find_ink(image, invert="auto"):
     difference = cv2.subtract(small.astype(np.float32), paper)
     if max(small.shape) > 300:                        # the grain of paper and sensor
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
-    strength = difference @ (ink_colour(difference) / np.sqrt(3).astype(np.float32))
+    mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)
+    strength = difference @ mix
     if is_light_on_dark(strength, invert):
         strength = -strength
-    return Ink(cut_out(strength, covered), scale, difference, covered)
+    else:
+        # Light multiplies: in the shade, dark ink differs less from its paper by the share that the paper is darker.
+        light = paper.mean(axis=2) + SHADE
+        gain = quantile(light, 0.5) / light
+        strength *= gain
+        difference *= gain[..., None]
+    mask = cut_out(strength, covered)
+    return Ink(mask, scale, difference, covered, measure_clutter(difference, mask))

@@ -6,8 +6,14 @@
     model = load_model("models/mnist_cnn.keras")      # a trained one
     probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
 """
+import contextlib
+import inspect
+import io
+import json
 import os
 import pathlib
+import tempfile
+import zipfile
 
 from files import UserError, printable, run
 from model_archive import check_archive
@@ -16,7 +22,7 @@ MODEL_PATH = pathlib.Path(__file__).resolve().parent / "models" / "mnist_cnn.ker
 INPUT_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for users
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes to developers; what fails raises an exception
 
 
 def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
@@ -111,9 +117,52 @@ def load_model(path=MODEL_PATH):
     return model
 
 
+def save_model(model, path):
+    """Save a model as a `.keras` file that older versions of Keras can read, too.
+
+    Keras writes down every setting of every layer, and refuses those that it does not know: what 3.15 saves, 3.12
+    cannot load. Settings that have Keras's default value are therefore left out.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    contents["config.json"] = json.dumps(_without_defaults(json.loads(contents["config.json"]))).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _without_defaults(part):
+    """Return a part of a model's description without the settings that have their default value."""
+    import keras
+    if isinstance(part, list):
+        return [_without_defaults(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _without_defaults(value) for key, value in part.items()}
+    home = {"keras.layers": keras.layers, "keras.initializers": keras.initializers}.get(part.get("module"))
+    if home and part["class_name"] != "Rescaling":  # which asks for all of its settings
+        arguments = inspect.signature(getattr(home, part["class_name"]).__init__).parameters
+        part["config"] = {key: value for key, value in part["config"].items()
+                          if key not in arguments or arguments[key].default != value}
+    return part
+
+
 def export_litert(model, path):
-    """Write the network for LiteRT (TensorFlow Lite) to `path`: float32, any batch size, the same outputs."""
-    model.export(str(path), format="litert", verbose=False)
+    """Write the network for LiteRT (TensorFlow Lite) to `path`: float32, any batch size, the same outputs.
+
+    Raises:
+        UserError: TensorFlow cannot convert it, which happens when the folder for temporary files is full.
+    """
+    import tensorflow as tf
+    # Not model.export(path, format="litert"), which does the same but only from Keras 3.13 on.
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the addresses of the weights
+        try:
+            content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        except Exception as error:  # on a full disk it fails with a TypeError about something else
+            raise UserError(f"cannot write the LiteRT form of the model ({type(error).__name__}: {_first_line(error)}); see "
+                            f"whether {tempfile.gettempdir()} is full.") from error
+    pathlib.Path(path).write_bytes(content)
 
 
 def _first_line(error):

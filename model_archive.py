@@ -150,26 +150,24 @@ def _sizes(values):
 def _check_weights(content):
     """Refuse weights that are not plain arrays within the file, or claim more than the bounds."""
     import h5py
-    total = 0
+    sizes = []
 
-    def check_link(name, link):
-        if not isinstance(link, h5py.HardLink):
-            raise _Unfit("holds weights that are links to elsewhere")
+    # h5py walks on until an answer is not None: what is wrong with a link or an array.
+    def fault_of_link(name, link):
+        return None if isinstance(link, h5py.HardLink) else "holds weights that are links to elsewhere"
 
-    def check_array(name, item):
-        nonlocal total
-        if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:
-                raise _Unfit("holds weights that lie in other files")
-            if item.dtype.kind not in "fiub":
-                raise _Unfit("holds weights that are no numbers")
-            total += item.nbytes
-            if total > MAX_BYTES:
-                raise _Unfit("unpacks to more than a digit model can need")
+    def fault_of_array(name, item):
+        if not isinstance(item, h5py.Dataset):
+            return None
+        sizes.append(item.nbytes)
+        return ("holds weights that lie in other files" if item.is_virtual or item.external else
+                "holds weights that are no numbers" if item.dtype.kind not in "fiub" else
+                "unpacks to more than a digit model can need" if sum(sizes) > MAX_BYTES else None)
 
     with h5py.File(io.BytesIO(content), "r") as file:
-        file.visititems_links(check_link)
-        file.visititems(check_array)
+        fault = file.visititems_links(fault_of_link) or file.visititems(fault_of_array)
+    if fault:
+        raise _Unfit(fault)
 
 
 def _first_line(text):

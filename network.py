@@ -14,11 +14,11 @@ LiteRT is native code that trusts its input. A model that you do not trust belon
 which nothing in the file is executed: `runtime="keras"`.
 """
 import importlib.util
-import os
 import pathlib
 import sys
 
 import files
+import quiet
 from files import UserError, printable
 
 RUNTIMES = ("auto", "litert", "keras")
@@ -80,7 +80,7 @@ def litert_obstacle(model_path=None):
     export, record_path = path.with_suffix(".tflite"), path.with_suffix(".json")
     for file in (export, record_path):
         if not _is_small_file(file):
-            return f"there is no {printable(file)}" if not file.exists() else f"{printable(file)} is no file of train.py's"
+            return f"{printable(file)} is no file of train.py's" if file.exists() else f"there is no {printable(file)}"
     try:
         record = files.read_json(record_path)
         if record.get("model_sha256") != files.sha256(path) or record.get("litert_sha256") != files.sha256(export):
@@ -134,7 +134,7 @@ class LiteRTNetwork:
     def __init__(self, path, threads=1):
         from ai_edge_litert.interpreter import Interpreter
         # From memory: a file that is replaced while it is mapped would end the process with a bus error.
-        with _quiet_stderr():
+        with quiet.native_output():
             self._interpreter = Interpreter(model_content=pathlib.Path(path).read_bytes(), num_threads=threads)
             self._interpreter.allocate_tensors()
         given, answer = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
@@ -168,7 +168,7 @@ class KerasNetwork:
 
     def __init__(self, path):
         import model
-        with _quiet_stderr():
+        with quiet.native_output():
             self._model = model.load_model(path)
 
     def __call__(self, pictures):
@@ -188,25 +188,6 @@ def _in_batches(run, pictures):
     if not np.isfinite(answers).all():
         raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
     return answers
-
-
-class _quiet_stderr:
-    """Keep the runtimes' start-up notes off standard error: there is no other switch, and they help no user."""
-
-    def __enter__(self):
-        try:
-            self._saved = os.dup(2)
-        except OSError:                 # the process has no standard error
-            self._saved = None
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-
-    def __exit__(self, *_):
-        if self._saved is not None:
-            os.dup2(self._saved, 2)
-            os.close(self._saved)
 
 
 def default_path(path=None):

@@ -38,11 +38,11 @@ def parse_arguments(argv):
     parser.add_argument("--format", choices=WRITERS, default="text", help="of the output (default: %(default)s)")
     parser.add_argument("--single", action="store_true",
                         help="each image holds exactly one digit: never answer with several or none")
-    parser.add_argument("--min-confidence", type=_probability, metavar="P",
+    parser.add_argument("--min-confidence", type=probability, metavar="P",
                         help="report no digit that is less likely than P, 0 to 1 (default: chosen on real handwriting)")
     parser.add_argument("--invert", choices=("auto", "yes", "no"), default="auto",
                         help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)")
-    parser.add_argument("--top-k", type=_from_1_to_10, metavar="K",
+    parser.add_argument("--top-k", type=number_of_digits, metavar="K",
                         help="report the K likeliest digits for each (default: 3 in JSON, none in text)")
     parser.add_argument("--annotate", metavar="DIR",
                         help="write a copy of each image with boxes, digits and what the network saw to DIR")
@@ -53,14 +53,16 @@ def parse_arguments(argv):
     return parser.parse_args(argv)
 
 
-def _probability(text):
+def probability(text):
+    """Return a number from 0 to 1, for argparse."""
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
-def _from_1_to_10(text):
+def number_of_digits(text):
+    """Return a whole number from 1 to 10, for argparse."""
     value = int(text)
     if not 1 <= value <= 10:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10")
@@ -118,11 +120,12 @@ def _percent(probability):
 
 def json_text(record):
     """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
-    name = os.fsencode(record["file"]).decode("utf-8", "backslashreplace")
-    digits = [{**one, "confidence": round(one["confidence"], 6), "top": [[digit, round(p, 6)] for digit, p in one["top"]]}
-              for one in record["digits"]]
-    confidence = record["confidence"] and round(record["confidence"], 6)
-    return json.dumps({**record, "file": name, "confidence": confidence, "digits": digits}, allow_nan=False)
+    record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
+    for key in {"file", "annotated"} & set(record):
+        record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
+    record["digits"] = [{**one, "confidence": round(one["confidence"], 6),
+                         "top": [[digit, round(p, 6)] for digit, p in one["top"]]} for one in record["digits"]]
+    return json.dumps(record, allow_nan=False)
 
 
 def csv_line(cells):
@@ -191,9 +194,9 @@ def main(argv=None):
     counts = {"read": 0, "failed": 0}
     with _progress(sum(len(names) for _, names, _ in groups)) as progress:
         def write(text):
-            with progress.external_write_mode() if progress else _nothing():
+            with progress.external_write_mode() if progress and sys.stdout.isatty() else _nothing():
                 sys.stdout.write(text)
-                sys.stdout.flush()
+                sys.stdout.flush()          # whoever reads this need not wait for more
 
         def tell(sentence):
             with progress.external_write_mode(file=sys.stderr) if progress else _nothing():
@@ -222,8 +225,10 @@ def _check_annotate(folder, groups):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; choose another.") from error
-    holders = {group.folder or os.path.dirname(name) or "." for group in groups for name in group.names[:1 if group.folder else None]}
+        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; "
+                        "choose another.") from error
+    holders = {group.folder for group in groups if group.folder}
+    holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names}
     if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):
         raise UserError(f"{printable(folder)} holds images that are to be read; choose another folder for --annotate.")
 

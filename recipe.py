@@ -11,7 +11,7 @@ import pen_strokes
 from augmentation import augment
 from model import predict
 
-LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv 1512.00567
+LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
 WEIGHT_AVERAGE = 0.04  # share of the training over which the weights are averaged (exponentially)
 WARM_UP = 0.2  # share of the training in which the learning rate rises; then it falls to 0 (cosine)
 NOT_A_DIGIT = 255  # label of a picture whose target is the uniform distribution

@@ -88,7 +88,8 @@ def find_rules(mask):
     if not (mask[:, :end].any() and mask[:, -end:].any()):
         return np.zeros((0, 4))
     factor = min(1.0, HOUGH_SIDE / max(height, width))
-    small = cv2.resize(mask.astype(np.uint8) * 255, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
     small = (small > 60).astype(np.uint8)
     # Ink that is thick both ways is no line; its outline would only distract.
     long = cv2.morphologyEx(cv2.dilate(small, np.ones((3, 1))), cv2.MORPH_OPEN,
@@ -166,7 +167,7 @@ def frames(strokes):
     """Tell which strokes are frames: their outlines enclose other strokes.
 
     Args:
-        strokes: digit_finder.Strokes.
+        strokes: strokes.Strokes.
 
     Returns:
         ((n,) bool, whether all frames together hold only one stroke: then it may be a digit with a dot in it).

@@ -19,22 +19,26 @@ import os
 import pathlib
 import platform
 import shlex
+import shutil
 import signal
 import sys
 import time
 import warnings
 
 import files
+import quiet
 from files import UserError, printable
 from model import MODEL_PATH
 
 # The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
 # them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 30, "pen_digits": 0.12, "non_digits": 0.12},
+    "standard": {"epochs": 34, "pen_digits": 0.12, "non_digits": 0.12},
     "quick": {"epochs": 4, "pen_digits": 0.12, "non_digits": 0.12},
-    "mnist": {"epochs": 30, "pen_digits": 0.0, "non_digits": 0.0},
+    "mnist": {"epochs": 40, "pen_digits": 0.0, "non_digits": 0.0},
 }
+
+OUTPUTS = (".keras", ".tflite", ".csv", ".json", ".checkpoint.npz")  # what a training writes, by the model's name
 
 
 def parse_arguments(argv):
@@ -46,8 +50,8 @@ def parse_arguments(argv):
     parser.add_argument("--learning-rate", type=_positive(float), default=3e-3,
                         help="its highest value, after the warm-up (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
-    parser.add_argument("--validation-size", type=_positive(int), default=5000,
-                        help="training images held out to choose the best epoch (default: %(default)s)")
+    parser.add_argument("--validation-size", type=_positive(int), metavar="N", help="training images held out to choose "
+                        "the best epoch (default: one in twelve, 5000 of MNIST's)")
     parser.add_argument("--data", metavar="PATH", help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
                         "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)")
     parser.add_argument("--limit", type=_positive(int), metavar="N", help="use the first N training images only")
@@ -128,34 +132,41 @@ def refuse_other_run(begun, asked):
     """Raise UserError that names the first difference between the run begun and the run asked for, if any."""
     for key, value in begun.items():
         if asked.get(key) != value:
-            what = "other data" if key == "data_sha256" else f"--{key.replace('_', '-')} {value}, not {asked.get(key)}"
-            raise UserError(f"the interrupted training ran with {what}; give it the same again, or leave --resume out "
-                            "to start over.")
+            option = f"--{key.replace('_', '-')}"
+            what = ("other data (their checksum differs)" if key == "data_sha256" else
+                    " and this one ".join(f"with {option} {printable(str(x))}" if x is not None else f"without {option}"
+                                          for x in (value, asked.get(key))))
+            raise UserError(f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
+                            "same again, or leave --resume out to start over.")
 
 
 def train(arguments):
     """Train as `arguments` say, save the best epoch, and return the exit status."""
-    print("Loading TensorFlow and the data ...", flush=True)
-    import keras
-    import tensorflow as tf
+    print("Loading the data and TensorFlow ...", flush=True)
     import checkpoint
-    import recipe
     from data_loader import load_dataset, split
-    from model import build_model, calibrate
 
+    options = _options(arguments)
+    if arguments.resume:
+        state, best_weights, progress = checkpoint.load(arguments.model)
+    elif command := resume_command(arguments.model):
+        print(f"There is an unfinished training of this model. It is lost when the first epoch of this one ends; to go "
+              f"on with it, press Ctrl-C now and run: {command}", flush=True)
     data = load_dataset(arguments.data)
     x_train, y_train = data.x_train[:arguments.limit], data.y_train[:arguments.limit]
+    arguments.validation_size = arguments.validation_size or len(y_train) // 12
     training, validation = split(y_train, arguments.validation_size, arguments.seed)
     x_validation, y_validation = x_train[validation], y_train[validation]
-    progress = {"run": describe_run(arguments, data), "history": [], "best": None}
+    run = describe_run(arguments, data)
     if arguments.resume:
-        state, best_weights, saved = checkpoint.load(arguments.model)
-        refuse_other_run(saved["run"], progress["run"])
-        progress = saved
-    elif checkpoint.path_of(arguments.model).exists():
-        print("An unfinished training is here; to go on with it, press Ctrl-C now and run this command with --resume. "
-              "It is overwritten when the first epoch of this one ends.", flush=True)
+        refuse_other_run(progress["run"], run)
+    else:
+        progress = {"run": run, "history": [], "best": None, "options": options}
 
+    import keras
+    import tensorflow as tf
+    import recipe
+    from model import build_model, calibrate
     keras.utils.set_random_seed(arguments.seed)
     tf.config.experimental.enable_op_determinism()
     preset = PRESETS[arguments.preset]
@@ -169,7 +180,7 @@ def train(arguments):
     if arguments.resume:
         checkpoint.restore(epochs.state, state)
         epochs.best_weights = best_weights
-    print(f"{data.name}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
+    print(f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
           f"{len(validation)} validation images; {model.count_params()} parameters", flush=True)
 
     if done < arguments.epochs:
@@ -199,10 +210,10 @@ def save(model, arguments, progress):
     import keras
     import numpy as np
     import tensorflow as tf
-    from model import export_litert
+    from model import export_litert, save_model
     litert_path = arguments.model.with_suffix(".tflite")
     with files.atomic_write(arguments.model) as temporary:
-        model.save(temporary)
+        save_model(model, temporary)
     with files.atomic_write(litert_path) as temporary:
         export_litert(model, temporary)
     table = io.StringIO()
@@ -211,7 +222,7 @@ def save(model, arguments, progress):
     writer.writerows(progress["history"])
     files.write_text(arguments.model.with_suffix(".csv"), table.getvalue())
     files.write_json(arguments.model.with_suffix(".json"), {
-        "command": shlex.join(["python", "train.py", *_options(arguments)]),
+        "command": shlex.join(["python", "train.py", *progress["options"]]),
         **progress["run"],
         "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
         "validation": progress["validation"], "temperature": progress["temperature"],
@@ -231,8 +242,8 @@ def duration(seconds):
 
 def shown(path):
     """Return a path as people would type it: relative to the current folder where it lies below it."""
-    relative = os.path.relpath(path)
-    return printable(path if relative.startswith("..") else relative)
+    absolute, folder = pathlib.Path(os.path.abspath(path)), pathlib.Path.cwd()
+    return printable(absolute.relative_to(folder) if absolute.is_relative_to(folder) else path)
 
 
 def _options(arguments):
@@ -246,6 +257,17 @@ def _options(arguments):
     return options
 
 
+def resume_command(model_path):
+    """Return the command that goes on with the interrupted training of a model, or None where there is none."""
+    import checkpoint
+    try:
+        progress = checkpoint.load(model_path)[2]
+    except UserError:
+        return None
+    python = "python" if shutil.which("python") == sys.executable else shown(sys.executable)
+    return shlex.join([python, shown(__file__), *progress["options"], "--resume"])
+
+
 def _model_option(arguments):
     return "" if arguments.model == MODEL_PATH else f" --model {shlex.quote(shown(arguments.model))}"
 
@@ -253,20 +275,22 @@ def _model_option(arguments):
 def main(argv=None):
     """Train as the command line says and return the exit status."""
     arguments = parse_arguments(argv)
-    if arguments.model.is_dir():
+    if os.path.isdir(arguments.model):  # False, too, where one may not look: then the lock says so
         raise UserError(f"{printable(arguments.model)} is a folder; name a .keras file to write.")
 
     def terminate(*_):
         raise KeyboardInterrupt("SIGTERM")
 
     with files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"):
+        for suffix in OUTPUTS:
+            files.remove_leftovers(arguments.model.with_suffix(suffix))
         previous = signal.signal(signal.SIGTERM, terminate)
         try:
-            return train(arguments)
+            with quiet.native_output():
+                return train(arguments)
         except KeyboardInterrupt as interrupt:
-            resumable = arguments.model.with_suffix(".checkpoint.npz").exists()
-            command = shlex.join(["python", "train.py", *_options(arguments), "--resume"])
-            print(f"\ntrain.py: stopped; " + (f"go on with: {command}" if resumable else
+            command = resume_command(arguments.model)
+            print("\ntrain.py: stopped; " + (f"go on with: {command}" if command else
                                              "no epoch was finished, so there is nothing to resume."), file=sys.stderr)
             return 143 if interrupt.args else 130
         finally:

@@ -106,7 +106,7 @@ def first_convolution(model):
 
 
 def stage_outputs(model, image, stages=4):
-    """Return [(layer name, maps)] of the first stages: what each convolution, once pooled and rectified, hands on.
+    """Return [(layer name, maps)] of the first stages: each convolution's output, and what it comes to for the next.
 
     Args:
         model: keras.Model.
@@ -121,7 +121,7 @@ def stage_outputs(model, image, stages=4):
     following = (keras.layers.Conv2D, keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)
     first = model.layers.index(first_convolution(model))
     ends = [layer for layer, successor in zip(model.layers[first:], model.layers[first + 1:])
-            if isinstance(successor, following)][:stages]
+            if isinstance(layer, keras.layers.Conv2D) or isinstance(successor, following)][:stages]
     until = keras.Model(model.input, [layer.output for layer in ends])
     outputs = until(image[np.newaxis, ..., np.newaxis].astype(np.float32))
     return [(layer.name, np.asarray(output)[0]) for layer, output in zip(ends, outputs)]

@@ -74,7 +74,7 @@ def test_wrong_shapes_are_refused(digits):
 
 
 def test_litert_leaves_tensorflow_alone_and_is_silent():
-    code = ("import sys, numpy, network; n = network.load_network(sys.argv[1], 'auto'); n(numpy.zeros((3, 28, 28), 'u1'));"
+    code = ("import sys, numpy, network\nn = network.load_network(sys.argv[1])\nn(numpy.zeros((3, 28, 28), 'u1'))\n"
             "print(n.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))")
     run = subprocess.run([sys.executable, "-c", code, str(model.MODEL_PATH)], capture_output=True, text=True,
                          cwd=os.path.dirname(os.path.abspath(model.__file__)))
@@ -106,8 +106,9 @@ def test_export_of_another_training(copy, no_keras):
     assert "not the record of" in said[0] and "not the export of" in said[1]
 
 
-@pytest.mark.parametrize("damage", [lambda d: d[:1000], lambda d: b"", lambda d: d[:5000] + bytes([d[5000] ^ 1]) + d[5001:]],
-                         ids=["cut", "empty", "one bit"])
+@pytest.mark.parametrize("damage", [
+    lambda data: data[:1000], lambda data: b"", lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]],
+    ids=["cut", "empty", "one bit"])
 def test_damaged_export_is_not_run(copy, no_keras, damage):
     export = copy.with_suffix(".tflite")
     export.write_bytes(damage(export.read_bytes()))
@@ -137,7 +138,7 @@ def test_export_that_litert_cannot_run(copy, no_keras):
 def test_runtime_not_installed(copy, no_keras, monkeypatch):
     monkeypatch.setattr(network.importlib.util, "find_spec", lambda name: None)
     runtime, said = load(copy)
-    assert runtime == "keras" and said == ["ai-edge-litert is not installed; using Keras instead, which takes seconds to start."]
+    assert runtime == "keras" and len(said) == 1 and "ai-edge-litert is not installed; using Keras" in said[0]
     with pytest.raises(UserError, match="ai-edge-litert is not installed"):
         network.load_network(copy, "litert")
 

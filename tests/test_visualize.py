@@ -60,23 +60,25 @@ def test_draws_the_digit_that_was_asked_for(model, arguments):
     assert drawn["feature_maps"].texts[0].get_text().endswith(f"this {data.y_test[17]}")
 
 
-def test_stage_outputs_are_what_the_next_convolution_reads():
+def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
     import keras
     from keras import layers
     x = images = keras.Input((28, 28, 1))
     x = layers.Rescaling(1 / 255)(x)
-    x = first = layers.ReLU(name="first")(layers.BatchNormalization()(layers.Conv2D(4, 5, name="conv")(x)))
-    x = second = layers.MaxPooling2D(name="second")(layers.Conv2D(6, 3, activation="relu")(x))
-    x = layers.ReLU(name="third")(layers.Conv2D(8, 3)(x))
+    x = conv = layers.Conv2D(4, 5, name="conv")(x)
+    x = first = layers.ReLU(name="first")(layers.BatchNormalization()(x))
+    x = second = layers.Conv2D(6, 3, activation="relu", name="second")(x)
+    x = layers.MaxPooling2D(name="pool")(layers.Conv2D(8, 3, name="third")(x))
     model = keras.Model(images, layers.Dense(10)(layers.Flatten()(x)))
     image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
-    outputs = visualize.stage_outputs(model, image)
+    outputs = visualize.stage_outputs(model, image, stages=9)
     assert [(name, maps.shape) for name, maps in outputs] == [
-        ("first", (24, 24, 4)), ("second", (11, 11, 6)), ("third", (9, 9, 8))]
-    expected = keras.Model(images, [first, second])(image[None, ..., None].astype("float32"))
+        ("conv", (24, 24, 4)), ("first", (24, 24, 4)), ("second", (22, 22, 6)), ("third", (20, 20, 8)),
+        ("pool", (10, 10, 8))]
+    expected = keras.Model(images, [conv, first, second])(image[None, ..., None].astype("float32"))
     for (_, maps), values in zip(outputs, expected):
         assert maps == pytest.approx(np.asarray(values)[0], abs=1e-5)
-    assert [name for name, _ in visualize.stage_outputs(model, image, stages=1)] == ["first"]
+    assert [name for name, _ in visualize.stage_outputs(model, image, stages=2)] == ["conv", "first"]
     assert visualize.first_convolution(model).name == "conv"
 
 

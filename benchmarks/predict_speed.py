@@ -1,0 +1,232 @@
+"""How fast predict.py answers, as ratios to what it could not do without.
+
+    python benchmarks/predict_speed.py                             # about ten minutes on two cores
+    python benchmarks/predict_speed.py --repeats 3 --images 1000   # a look
+    python benchmarks/predict_speed.py --large 100000 --output benchmarks/predict_speed.md
+
+Whole processes are timed, in turn (A B A B ...), and medians are compared, so that a machine that is slow today
+is slow for both sides. The images are MNIST's test digits, written as PNG files to a temporary folder. Memory is
+what the processes of one command hold together: the sum of their resident sets (shared pages counted again for
+each), and of their proportional sets (each page once), sampled while it runs (Linux only).
+"""
+import argparse
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import files                            # noqa: E402  after the path above is known
+from files import printable             # noqa: E402
+
+SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "model.py")
+TIGHT_LOOP = """
+import sys, numpy as np
+from PIL import Image
+sys.path.insert(0, sys.argv[1])
+import network
+run = network.load_network(sys.argv[2], "litert", threads=int(sys.argv[3]))
+import os
+names = sorted(os.listdir(sys.argv[4]))
+for start in range(0, len(names), 64):
+    run(np.stack([np.asarray(Image.open(os.path.join(sys.argv[4], name))) for name in names[start:start + 64]]))
+"""
+
+
+def parse_arguments(argv):
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each command (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=10_000, help="in the folder (default: %(default)s)")
+    parser.add_argument("--large", type=int, metavar="N", help="also read a folder of N images once, for its memory")
+    parser.add_argument("--model", help="the trained model (default: the model in the box)")
+    parser.add_argument("--output", type=pathlib.Path, help="also write the table to this file")
+    return parser.parse_args(argv)
+
+
+def in_turn(repeats, *commands):
+    """Run commands in turn, `repeats` rounds. Returns a list of median wall seconds, one per command."""
+    seconds = [[] for _ in commands]
+    for _ in range(repeats):
+        for command, times in zip(commands, seconds):
+            start = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, check=True)
+            times.append(time.perf_counter() - start)
+    return [statistics.median(times) for times in seconds]
+
+
+def watch(command):
+    """Run a command that prints a line per image.
+
+    Returns:
+        dict: seconds until its first line and until its end, lines, processors kept busy on average, and the
+        highest sums over its processes of resident and proportional set sizes, in MB (None off Linux).
+    """
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+    lines, first, resident, proportional = 0, None, 0, 0
+    os.set_blocking(process.stdout.fileno(), False)
+    open_ = True
+    while open_:
+        time.sleep(0.01)
+        while (chunk := process.stdout.read(1 << 20)) is not None:
+            open_ = bool(chunk)
+            if not open_:
+                break
+            first = first or time.perf_counter() - start
+            lines += chunk.count(b"\n")
+        memory = memory_of(process.pid)
+        resident, proportional = max(resident, memory[0]), max(proportional, memory[1])
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    end = time.perf_counter() - start
+    return {"first": first, "seconds": end, "lines": lines, "processors": (usage.ru_utime + usage.ru_stime) / end,
+            "resident": resident or None, "proportional": proportional or None}
+
+
+def memory_of(pid):
+    """Return (resident, proportional) MB of a process and all that it started, 0 where unknown."""
+    resident = proportional = 0
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            sizes = {line.split(":")[0]: int(line.split()[1]) for line in file if line.endswith("kB\n")}
+        resident, proportional = sizes["Rss"] / 1024, sizes["Pss"] / 1024
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            for child in file.read().split():
+                more = memory_of(child)
+                resident, proportional = resident + more[0], proportional + more[1]
+    except OSError:
+        pass
+    return resident, proportional
+
+
+def write_digits(folder, count):
+    """Write `count` of MNIST's test digits as PNG files; from the second time round, as links to the same files."""
+    import data_loader
+    from PIL import Image
+    images = data_loader.load_mnist().x_test
+    folder.mkdir()
+    for number in range(count):
+        path = folder / f"{number}.png"
+        if number < len(images):
+            Image.fromarray(images[number]).save(path)
+        else:
+            os.link(folder / f"{number % len(images)}.png", path)
+
+
+def write_photo(path):
+    """Write a photograph of 12 megapixels: noise, uneven light, and one digit in the middle."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+    y, x = np.mgrid[:3000, :4000]
+    noise = np.random.default_rng(0).normal(0, 6, (3000, 4000, 1))
+    light = np.stack([200 + 20 * np.sin(x / 300), 190 + 10 * np.cos(y / 200), 180 + x * 0], axis=-1)
+    photo = Image.fromarray(np.clip(light + noise, 0, 255).astype(np.uint8))
+    ImageDraw.Draw(photo).line([(1500, 800), (2200, 800), (1700, 2200)], fill=(30, 30, 60), width=60)
+    photo.save(path, quality=90)
+
+
+def time_photo(path, model, repeats):
+    """Return (seconds from file to answer, seconds of decoding), medians in this process."""
+    import image_loader
+    import image_reader
+    reader = image_reader.ImageReader(image_reader.Settings(model))
+    answers, decodings = [], []
+    for _ in range(repeats + 1):                # the first also fills caches
+        start = time.perf_counter()
+        reader.read([image_reader.Job(str(path), str(path))])
+        middle = time.perf_counter()
+        image_loader.load_image(path)
+        answers.append(middle - start)
+        decodings.append(time.perf_counter() - middle)
+    return statistics.median(answers[1:]), statistics.median(decodings[1:])
+
+
+def machine():
+    """Return the machine and the versions, as one line."""
+    processor = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), processor)
+    packages = ("numpy", "pillow", "opencv-python-headless", "ai-edge-litert", "keras", "tensorflow")
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, " + \
+        ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+
+
+def main(argv=None):
+    """Measure and print the table. Returns the exit status."""
+    arguments = parse_arguments(argv)
+    from model import MODEL_PATH
+    model = str(pathlib.Path(arguments.model or MODEL_PATH).resolve())
+    python, predict = sys.executable, [sys.executable, "predict.py", "--model", model]
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="predict_speed-"))
+    rows = []
+
+    def row(what, value, aim):
+        rows.append(f"| {what} | {value} | {aim} |")
+        print(rows[-1], flush=True)
+
+    try:
+        write_digits(folder / "digits", arguments.images)
+        write_photo(folder / "photo.jpg")
+        digit = str(folder / "digits" / "0.png")
+        imports, litert, keras = in_turn(
+            arguments.repeats, [python, "-c", "import numpy, PIL.Image, cv2"], [*predict, "--runtime", "litert", digit],
+            [*predict, "--runtime", "keras", digit])
+        row("one image, LiteRT against Keras", f"{litert:.2f} s / {keras:.2f} s = 1/{keras / litert:.1f}", "at most 1/8")
+        row("one image against `import numpy, PIL.Image, cv2`", f"{litert:.2f} s / {imports:.2f} s = {litert / imports:.2f}",
+            "at most 3")
+
+        scripts = [name for name in SCRIPTS if (ROOT / name).exists()]
+        bare, *helps = in_turn(arguments.repeats, [python, "-c", "pass"], *([python, name, "--help"] for name in scripts))
+        row("`--help` over bare Python, slowest script", f"{max(helps) - bare:.2f} s "
+            f"({scripts[helps.index(max(helps))]})", "below 0.15 s")
+
+        loops = [[python, "-c", TIGHT_LOOP, str(ROOT), model, str(threads), str(folder / "digits")]
+                 for threads in sorted({1, os.cpu_count() or 1})]
+        loop = loops[0] if len(loops) == 1 else min(zip(in_turn(1, *loops), loops))[1]
+        reading = [*predict, "--format", "jsonl", str(folder / "digits")]
+        ours, theirs = in_turn(arguments.repeats, reading, loop)
+        row(f"folder of {arguments.images} PNGs: rate against a tight loop of decoding and network",
+            f"{arguments.images / ours:.0f} / {arguments.images / theirs:.0f} images/s = {theirs / ours:.2f}", "at least 0.7")
+        runs = [watch(reading) for _ in range(3)]
+        run = sorted(runs, key=lambda one: one["seconds"])[1]
+        assert run["lines"] == arguments.images, "an image is missing from the output"
+        row("its first result after", f"{run['first']:.2f} s", "at most 1 s")
+        row("processors kept busy", f"{run['processors']:.2f} of {os.cpu_count()}", "both of 2")
+        if run["resident"]:
+            row("peak memory of all processes, resident / proportional",
+                f"{max(one['resident'] for one in runs):.0f} / {max(one['proportional'] for one in runs):.0f} MB", "below 400 MB")
+        if arguments.large:
+            write_digits(folder / "large", arguments.large)
+            run = watch([*reading[:-1], str(folder / "large")])
+            assert run["lines"] == arguments.large, "an image is missing from the output"
+            row(f"folder of {arguments.large}: first result, rate", f"{run['first']:.2f} s, {arguments.large / run['seconds']:.0f} "
+                "images/s", "as above")
+            if run["resident"]:
+                row(f"folder of {arguments.large}: peak memory", f"{run['resident']:.0f} / {run['proportional']:.0f} MB", "as above")
+        answer, decoding = time_photo(folder / "photo.jpg", model, arguments.repeats)
+        row("12-megapixel photo, file to answer (of which decoding)", f"{answer:.2f} s ({decoding:.2f} s)", "under 0.5 s")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    command = " ".join(["python benchmarks/predict_speed.py", *map(printable, argv if argv is not None else sys.argv[1:])])
+    table = "\n".join([f"Made by `{command}` on {datetime.date.today()}: medians of {arguments.repeats} runs in turn.", "",
+                       machine(), "", "| what | measured | aim |", "|---|---|---|", *rows, ""])
+    print(f"\n{table}")
+    if arguments.output:
+        files.write_text(arguments.output, table)
+    return 0
+
+
+if __name__ == "__main__":
+    files.run(main)

@@ -1,0 +1,114 @@
+"""predict.py on many files: processes, order, streaming, interruptions, nothing left behind, progress."""
+import io
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+import data_loader
+import image_reader
+import model
+import predict
+
+COMMAND = [sys.executable, os.path.abspath(predict.__file__), "--model", str(model.MODEL_PATH)]
+
+
+def records_of(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Return a folder with 330 digits, every 50th of them no image."""
+    images = data_loader.load_mnist().x_test
+    folder = tmp_path_factory.mktemp("many")
+    for number in range(330):
+        if number % 50 == 7:
+            (folder / f"{number}.png").write_text("no image")
+        else:
+            Image.fromarray(images[number]).save(folder / f"{number}.png")
+    return folder
+
+
+def test_processes_give_the_same_in_the_same_order(many, capsys, monkeypatch):
+    def read():
+        status = predict.main(["--model", str(model.MODEL_PATH), "--format", "jsonl", str(many)])
+        said = capsys.readouterr()
+        assert status == 1 and "7 of 330" in said.err
+        return records_of(said.out)
+    records = read()
+    assert [os.path.basename(record["file"]) for record in records] == [f"{number}.png" for number in range(330)]
+    assert [number for number, record in enumerate(records) if record["error"]] == list(range(7, 330, 50))
+    monkeypatch.setattr(image_reader, "FEW_BATCHES", 1000)          # all in this process
+    assert read() == records
+
+
+def test_each_record_is_passed_on_when_it_is_done(many, monkeypatch):
+    class Output(io.StringIO):
+        passed_on = []
+
+        def flush(self):
+            self.passed_on.append(self.getvalue().count("\n"))
+
+    monkeypatch.setattr("sys.stdout", Output())
+    predict.main(["--model", str(model.MODEL_PATH), *[str(many / f"{number}.png") for number in range(5)]])
+    assert set(range(1, 6)) <= set(Output.passed_on)
+
+
+def start(many, *arguments):
+    """Start the command on the same folder many times over, as a process group of its own."""
+    return subprocess.Popen([*COMMAND, *arguments, *[many] * 30], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, start_new_session=True,     # and with Ctrl-C, even where pytest has none
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+
+
+def test_output_appears_before_the_end_and_an_interruption_leaves_it_valid(many):
+    for option in ("jsonl", "json"):
+        process = start(many, "--format", option)
+        lines = [process.stdout.readline() for _ in range(40)]
+        assert process.poll() is None                       # streaming: most is still to be done
+        os.killpg(process.pid, signal.SIGINT)               # what Ctrl-C does: every process of the group
+        whole = "".join(lines) + process.stdout.read()
+        assert process.wait(60) == 130 and process.stderr.read().splitlines() == ["predict.py: interrupted"]
+        records = json.loads(whole) if option == "json" else records_of(whole)
+        assert 39 <= len(records) < 9000 and os.path.basename(records[11]["file"]) == "11.png"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_behind(many, how):
+    process = start(many)
+    process.stdout.readline()
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+        children = file.read().split()
+    assert children
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{child}") for child in children):
+        assert time.monotonic() < end, "a worker outlived the command"
+        time.sleep(0.1)
+
+
+def test_progress_bar_only_on_a_terminal(many, tmp_path):
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    with open(tmp_path / "out.jsonl", "w") as out:
+        process = subprocess.Popen([*COMMAND, "--format", "jsonl", many], stdout=out, stderr=end)
+    os.close(end)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:                                         # how Linux ends a terminal
+        pass
+    text = (tmp_path / "out.jsonl").read_text()
+    assert process.wait() == 1 and len(records_of(text)) == 330
+    assert b"330/330" in shown and "%|" not in text
