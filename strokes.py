@@ -14,7 +14,6 @@ import numpy as np
 from ink import quantile
 
 MOST_STROKES = 80         # per picture; a photograph of foliage must not cost seconds
-DRAWN_IN = 0.7            # between digits that touch, the ink is lower than this share of the whole
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)   # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 
@@ -183,15 +182,15 @@ def propose_cuts(mask, width):
 
     Where two digits touch, a straight cut goes through little ink, and what there is stands close together:
     the outline is drawn in from above or below. (Through the middle of a 0 there is little ink, too, but at top
-    and bottom.) Both are measured for every place and several slants; where the outline is clearly drawn in comes
-    first, then the places that are best by both.
+    and bottom.) Both are measured for every place and several slants; the best places are proposed.
 
     Args:
         mask: (h, w) bool, one connected stroke.
         width: stroke width in pixels.
 
     Returns:
-        list of (x at the middle row, slant, ink cut in stroke widths), from left to right.
+        list of (x at the middle row, slant, ink cut in stroke widths), from left to right; 3 at most, as
+        digits that lean on each other share a long edge.
     """
     height, length = mask.shape
     middle, near = height / 2, 0.12 * height
@@ -205,14 +204,12 @@ def propose_cuts(mask, width):
         there = sheared > 0.5
         extent = np.where(there.any(axis=0), height - there.argmax(axis=0) - there[::-1].argmax(axis=0), 0)
         badness = (0.5 * profile / width + 6 * extent / height).astype(np.float32)
-        drawn_in = cv2.blur(extent.astype(np.float32)[None, :] / height, (max(1, int(width) // 2 * 2 + 1), 1))[0]
-        for rank, measure in ((0, drawn_in), (1, badness)):
-            lowest = cv2.erode(measure[None, :], np.ones((1, window)))[0]
-            good = (measure <= lowest + 1e-3) & (profile < 5 * width) & ((rank == 1) | (drawn_in < DRAWN_IN))
-            found += [(rank, float(measure[x]), abs(slant), float(x), slant, float(profile[x] / width))
-                      for x in np.flatnonzero(good) if near < x < length - near]
+        lowest = cv2.erode(badness[None, :], np.ones((1, window)))[0]
+        good = (badness <= lowest + 1e-3) & (profile < max(5 * width, 0.65 * height))
+        found += [(float(badness[x]), float(x), slant, float(min(profile[x] / width, 3)))
+                  for x in np.flatnonzero(good) if near < x < length - near]
     chosen = []
-    for *_, place, slant, cut in sorted(found):
+    for _, place, slant, cut in sorted(found):
         # Cuts should hardly cross inside the stroke.
         if all(abs(place - other[0]) > 0.8 * near + abs(slant - other[1]) * middle * 0.25 for other in chosen):
             chosen.append((place, slant, cut))
