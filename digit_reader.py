@@ -12,7 +12,7 @@ import numpy as np
 import digit_finder
 
 MIN_CONFIDENCE = 0.95     # chosen on handwriting kept for development; see the class
-WEAK_CONFIDENCE = 0.3     # enough for a digit in a line where most others have min_confidence
+WEAK_CONFIDENCE = 0.2     # enough for a digit in a line where another has min_confidence
 MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6            # a digit's strokes, filled loops included, are thinner than this, in lengths of its longer side
 THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
@@ -96,14 +96,12 @@ def choose_lines(layout, probabilities, min_confidence):
 
 
 def accept(chosen, candidates, probabilities, min_confidence):
-    """Keep those of a line's candidates (indices) that are digits beyond doubt, or stand among such."""
+    """Keep those of a line's candidates (indices) that are digits, or may be and stand beside one that is beyond doubt."""
     chosen = [i for i in chosen
               if candidates[i].thickness <= (THICKEST_ONE if probabilities[i].argmax() == 1 else THICKEST)]
-    evidence = {i: probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) for i in chosen}
-    strong = [i for i in chosen if evidence[i] >= min_confidence]
-    if 2 * len(strong) < len(chosen):
-        return strong
-    return [i for i in chosen if evidence[i] >= min(WEAK_CONFIDENCE, min_confidence)]
+    strong = any(probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
+    # A number that lost a digit is always wrong; with a doubtful one it may be right, and its confidence tells.
+    return [i for i in chosen if probabilities[i].max() >= min(WEAK_CONFIDENCE, min_confidence)] if strong else []
 
 
 def best_path(pieces, members, candidates, probabilities):

@@ -70,7 +70,7 @@ def reason(error):
 
 
 @contextlib.contextmanager
-def atomic_write(path, suffix=None):
+def atomic_write(path):
     """Give a temporary path beside `path`; when the block ends well, move it to `path` in one step.
 
     The bytes are on the disk (fsync) before the rename, so a reader, a crash or a power cut sees the old
@@ -78,17 +78,16 @@ def atomic_write(path, suffix=None):
 
     Args:
         path: the file to write; its folder is created.
-        suffix: ending of the temporary name (default: that of `path`; Keras insists on `.keras`).
 
     Yields:
-        pathlib.Path of an empty file in the same folder.
+        pathlib.Path of an empty file in the same folder, whose name ends as `path` does (Keras insists on `.keras`).
 
     Raises:
         UserError: the folder or the file cannot be written (full disk, permissions).
     """
     path = pathlib.Path(path)
     # Named before it is made: an interruption between the two leaves nothing behind.
-    temporary = _temporary_name(path, secrets.token_hex(4), suffix)
+    temporary = _temporary_name(path, secrets.token_hex(4))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -108,15 +107,15 @@ def atomic_write(path, suffix=None):
 
 
 def remove_leftovers(path):
-    """Remove the temporary files that killed processes left of `path`. Call it only where no other process writes `path`."""
+    """Remove what killed processes left of `atomic_write(path)`. Call it only where no other process writes `path`."""
     path = pathlib.Path(path)
     for leftover in path.parent.glob(str(_temporary_name(pathlib.Path(glob.escape(path.name)), "[0-9a-f]" * 8))):
         with contextlib.suppress(OSError):
             leftover.unlink(missing_ok=True)
 
 
-def _temporary_name(path, token, suffix=None):
-    return path.with_name(f".{path.name}-{token}{suffix or path.suffix}")
+def _temporary_name(path, token):
+    return path.with_name(f".{path.name}-{token}{path.suffix}")
 
 
 def _sync_folder(folder):

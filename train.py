@@ -15,6 +15,7 @@ or not. The test images are never looked at: the epoch kept is the one with the 
 import argparse
 import csv
 import io
+import math
 import os
 import pathlib
 import platform
@@ -100,6 +101,9 @@ class Epochs:
         state = [variable.numpy() for variable in self.state]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
         accuracy, loss = recipe.score(self.model, self.images, self.labels)
+        if not math.isfinite(logs["loss"] + loss):
+            raise UserError(f"the training went astray in epoch {epoch + 1}: its loss is no number any more; choose a "
+                            "smaller --learning-rate.")
         if not self.progress["best"] or (accuracy, -loss) > (self.progress["best"]["accuracy"], -self.progress["best"]["loss"]):
             self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
             self.best_weights = self.model.get_weights()
