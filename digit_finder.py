@@ -79,7 +79,7 @@ def mnist_normalise(ink):
     """Draw ink as MNIST draws digits: 20x20 box, aspect ratio kept, centre of mass at the centre of 28x28.
 
     LeCun's recipe (rebuilt in facebookresearch/qmnist): a black-and-white digit is fitted into 20x20 with
-    anti-aliasing and then moved so that its centre of mass falls on the centre. Strokes thinner than
+    anti-aliasing and then moved so that its centre of mass falls on pixel (14, 14), counted from 0. Strokes thinner than
     MNIST's thinnest are made as wide, because a hair line of one pixel on 500 would fade to nothing.
 
     Args:
@@ -110,8 +110,8 @@ def mnist_normalise(ink):
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
     total = small.sum()
     x, y = small.sum(axis=0) @ np.arange(size[0]) / total, small.sum(axis=1) @ np.arange(size[1]) / total
-    left = int(np.clip(round(float(13.5 - x)), 0, 28 - size[0]))
-    top = int(np.clip(round(float(13.5 - y)), 0, 28 - size[1]))
+    left = int(np.clip(round(float(14 - x)), 0, 28 - size[0]))
+    top = int(np.clip(round(float(14 - y)), 0, 28 - size[1]))
     picture[top:top + size[1], left:left + size[0]] = np.round(small * (255 / small.max()))
     return picture
 

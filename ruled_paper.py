@@ -139,6 +139,8 @@ def erase_level_rules(mask):
                 break
             thickness = inks.quantile(lengths[near], 0.3)
             near = near[lengths[near] <= 1.3 * thickness + 1]
+            if np.ptp(column_of[near]) < 0.3 * width:
+                break
             slope, start = np.polyfit(column_of[near] - x0, middles[near], 1)
             reach = max(2.0, thickness)
         else:
