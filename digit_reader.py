@@ -17,6 +17,7 @@ MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `i
 THICKEST = 0.6            # a digit's strokes, filled loops included, are thinner than this, in lengths of its longer side
 THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
 JUNK_COST = 4.0           # for leaving out a piece as high as its line, in nats like all costs
+DOUBT_COST = 2.0          # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
 CUT_COST = 0.3            # for each stroke width of ink that is cut through
 GAP_COST = 2.0            # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0          # for a digit lower than 0.55 of its line, per line height
@@ -125,7 +126,7 @@ def best_path(pieces, members, candidates, probabilities):
         best[end + 1], back[end + 1] = best[end] + JUNK_COST * pieces[end], (end, None)
         for i in ending.get(end, []):
             c = candidates[i]
-            cost = (best[c.first] - np.log(max(probabilities[i].max(), 1e-9)) + CUT_COST * c.cuts
+            cost = (best[c.first] - DOUBT_COST * np.log(max(probabilities[i].max(), 1e-9)) + CUT_COST * c.cuts
                     + GAP_COST * max(0, c.gap - 0.1) + SMALL_COST * max(0, 0.55 - c.height))
             if cost < best[end + 1]:
                 best[end + 1], back[end + 1] = cost, (c.first, i)

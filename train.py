@@ -34,9 +34,9 @@ from model import MODEL_PATH
 # The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
 # them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 34, "pen_digits": 0.12, "non_digits": 0.12},
+    "standard": {"epochs": 18, "pen_digits": 0.12, "non_digits": 0.12},
     "quick": {"epochs": 4, "pen_digits": 0.12, "non_digits": 0.12},
-    "mnist": {"epochs": 40, "pen_digits": 0.0, "non_digits": 0.0},
+    "mnist": {"epochs": 18, "pen_digits": 0.0, "non_digits": 0.0},
 }
 
 OUTPUTS = (".keras", ".tflite", ".csv", ".json", ".checkpoint.npz")  # what a training writes, by the model's name
