@@ -75,12 +75,11 @@ class Layout(NamedTuple):
     clutter: float
 
 
-def mnist_normalise(ink):
+def fit(ink):
     """Draw ink as MNIST draws digits: 20x20 box, aspect ratio kept, centre of mass at the centre of 28x28.
 
-    LeCun's recipe (rebuilt in facebookresearch/qmnist): a black-and-white digit is fitted into 20x20 with
-    anti-aliasing and then moved so that its centre of mass falls on pixel (14, 14), counted from 0. Strokes thinner than
-    MNIST's thinnest are made as wide, because a hair line of one pixel on 500 would fade to nothing.
+    LeCun's recipe (rebuilt in facebookresearch/qmnist): a digit is fitted into 20x20 with anti-aliasing and then
+    moved so that its centre of mass falls on pixel (14, 14), counted from 0.
 
     Args:
         ink: (h, w) bool, uint8 or float, ink on 0.
@@ -88,32 +87,40 @@ def mnist_normalise(ink):
     Returns:
         (28, 28) uint8, ink 255 at its darkest; all 0 when there is no ink.
     """
-    ink = np.asarray(ink, np.float32)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     picture = np.zeros((28, 28), np.uint8)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) == 0:
         return picture
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(np.float32)
+    width, height = (max(1, round(side * 20 / max(ink.shape))) for side in ink.shape[::-1])
+    small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
+    center = small.sum(axis=0) @ np.arange(width), small.sum(axis=1) @ np.arange(height)
+    left, top = (round(float(14 - moment / small.sum())) for moment in center)
+    left, top = min(max(left, 0), 28 - width), min(max(top, 0), 28 - height)
+    picture[top:top + height, left:left + width] = np.round(small * (255 / small.max()))
+    return picture
+
+
+def mnist_normalise(ink):
+    """Draw ink as MNIST would (see `fit`), with a pen of MNIST's width or wider.
+
+    Strokes thinner than MNIST's thinnest are made as wide, because a hair line of one pixel on 500 would fade to
+    nothing.
+
+    Args and returns as `fit`.
+    """
+    ink = np.asarray(ink, np.float32)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if len(rows) == 0:
+        return np.zeros((28, 28), np.uint8)
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] / ink.max()
-    height, width = ink.shape
-    extent = max(height, width)
-    if extent < 80:                                   # enlarge first, so that widths can be set finely
-        factor = 80 / extent
-        ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
-        extent = max(ink.shape)
-    thin = stroke_widths(ink > 0.5)[0]
-    grow = round((0.085 * extent - thin) / 2)
+    if max(ink.shape) < 80:                           # enlarge first, so that widths can be set finely
+        factor = 80 / max(ink.shape)
+        ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    grow = round((0.085 * max(ink.shape) - stroke_widths(ink > 0.5)[0]) / 2)
     if grow > 0:
         ink = cv2.dilate(np.pad(ink, grow), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
-        extent = max(ink.shape)
-    ink = np.clip(ink, 0, 1)
-    size = max(1, round(ink.shape[1] * 20 / extent)), max(1, round(ink.shape[0] * 20 / extent))
-    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    total = small.sum()
-    x, y = small.sum(axis=0) @ np.arange(size[0]) / total, small.sum(axis=1) @ np.arange(size[1]) / total
-    left = int(np.clip(round(float(14 - x)), 0, 28 - size[0]))
-    top = int(np.clip(round(float(14 - y)), 0, 28 - size[1]))
-    picture[top:top + size[1], left:left + size[0]] = np.round(small * (255 / small.max()))
-    return picture
+    return fit(np.clip(ink, 0, 1))
 
 
 def split_pieces(strokes, line, width):

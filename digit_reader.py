@@ -14,7 +14,7 @@ import digit_finder
 MIN_CONFIDENCE = 0.95     # chosen on handwriting kept for development; see the class
 WEAK_CONFIDENCE = 0.2     # enough for a digit in a line where another has min_confidence
 MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
-THICKEST = 0.6            # a digit's strokes, filled loops included, are thinner than this, in lengths of its longer side
+THICKEST = 0.6            # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
 JUNK_COST = 4.0           # for leaving out a piece as high as its line, in nats like all costs
 DOUBT_COST = 2.0          # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
@@ -30,7 +30,7 @@ class DigitReader:
 
     Args:
         network: callable, (N, 28, 28) uint8 -> (N, 10) float32 probabilities.
-        min_confidence: probability below which a candidate is no digit.
+        min_confidence: a line is read when at least one of its digits has this probability.
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
     """
 
@@ -97,7 +97,7 @@ def choose_lines(layout, probabilities, min_confidence):
 
 
 def accept(chosen, candidates, probabilities, min_confidence):
-    """Keep those of a line's candidates (indices) that are digits, or may be and stand beside one that is beyond doubt."""
+    """Keep those of a line's candidates (indices) that may be digits, if one of them is a digit beyond doubt."""
     chosen = [i for i in chosen
               if candidates[i].thickness <= (THICKEST_ONE if probabilities[i].argmax() == 1 else THICKEST)]
     strong = any(probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)

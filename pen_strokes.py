@@ -14,6 +14,7 @@ import functools
 import cv2
 import numpy as np
 
+from digit_finder import fit
 from pen_forms import DIGITS, FRAGMENTS, SIGNS, SILHOUETTES
 
 CANVAS = 112        # pixels; about five times the 20x20 box that the drawing is reduced to
@@ -126,23 +127,6 @@ def _wear(ink, rng):
     return ink
 
 
-def _normalise(ink):
-    """Fit ink into MNIST's 20x20 box and put its centre of mass at the centre of 28x28 (uint8).
-
-    Unlike `digit_finder.mnist_normalise` it leaves hair-thin strokes as they are: a network should know them.
-    """
-    ink = _crop(ink)
-    factor = 20 / max(ink.shape)
-    size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
-    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
-    moments = cv2.moments(small)
-    left = np.clip(round(13.5 - moments["m10"] / moments["m00"]), 0, 28 - size[0])
-    top = np.clip(round(13.5 - moments["m01"] / moments["m00"]), 0, 28 - size[1])
-    picture = np.zeros((28, 28), np.uint8)
-    picture[top:top + size[1], left:left + size[0]] = small
-    return cv2.convertScaleAbs(picture, alpha=255 / small.max())
-
-
 def draw_digits(count, seed):
     """Draw digits in the forms of `DIGITS`.
 
@@ -159,7 +143,7 @@ def draw_digits(count, seed):
     images = np.zeros((count, 28, 28), np.uint8)
     for image, form in zip(images, chosen):
         _, _, _, boldest, shape = DIGITS[form]
-        image[:] = _normalise(_wear(_ink(_trace(shape, rng), boldest, rng), rng))
+        image[:] = fit(_wear(_ink(_trace(shape, rng), boldest, rng), rng))
     return images, np.array([DIGITS[form][0] for form in chosen], np.uint8)
 
 
@@ -231,7 +215,7 @@ def draw_non_digits(count, seed):
             ink = _ink(_scribble(rng), 0.06, rng)
         else:
             ink = _wear(_filled(rng), rng)
-        image[:] = _normalise(ink)
+        image[:] = fit(ink)
     return images
 
 
@@ -291,5 +275,5 @@ def non_digits_from_digits(images, labels, count, seed):
             ink = _fragment(images[rng.choice(of_label[label])], change, rng)
         else:
             ink = _side_by_side(*images[rng.integers(0, len(images), 2)], rng)
-        picture[:] = _normalise(np.ascontiguousarray(ink))
+        picture[:] = fit(np.ascontiguousarray(ink))
     return result

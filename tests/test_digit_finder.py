@@ -122,12 +122,13 @@ def test_working_size_is_bounded():
 
 
 def test_mnist_normalise_is_mnists_own(mnist):
-    """Enlarged MNIST digits come back as they were (Pearson correlation of the pictures)."""
-    for picture in mnist.x_test[:40]:
-        large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_CUBIC) > 110
-        again = digit_finder.mnist_normalise(large)
+    """Enlarged MNIST digits come back as they were: a shift by one pixel would cost a tenth of the correlation."""
+    correlations = []
+    for picture in mnist.x_test[:100]:
+        again = digit_finder.mnist_normalise(cv2.resize(picture, (280, 280), interpolation=cv2.INTER_CUBIC) > 110)
         assert again.dtype == np.uint8 and again.max() == 255
-        assert np.corrcoef(again.ravel(), picture.ravel())[0, 1] > 0.8
+        correlations.append(np.corrcoef(again.ravel(), picture.ravel())[0, 1])
+    assert np.mean(correlations) > 0.92
 
 
 def test_mnist_normalise_box_and_centre():

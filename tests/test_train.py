@@ -245,10 +245,10 @@ def test_nothing_to_resume(tmp_path):
 
 
 def test_training_that_goes_astray_says_so(small_data, tmp_path):
-    with pytest.raises(UserError, match="went astray in epoch 1.*smaller --learning-rate"):
+    with pytest.raises(UserError, match="went astray in epoch .*smaller --learning-rate"):
         train.main(["--data", str(small_data / "a.npz"), "--epochs", "4", "--preset", "mnist", "--learning-rate", "1e8",
                     "--model", str(tmp_path / "x.keras")])
-    assert os.listdir(tmp_path) == []
+    assert not (tmp_path / "x.keras").exists()
 
 
 def test_damaged_checkpoint_is_refused(interrupted, tmp_path):
