@@ -288,3 +288,21 @@ def test_every_shape_is_taken(shape, generator):
     for image in (np.zeros(shape, np.uint8), generator.integers(0, 256, shape).astype(np.uint8)):
         layout = digit_finder.find(image)
         assert layout.pictures.shape[1:] == (28, 28) and len(layout.pictures) == len(layout.boxes) == len(layout.candidates)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_pictures_in_mnist_format_are_taken_as_they_are(mnist, inverted):
+    digits = mnist.x_test[:200]
+    seen = [digit_finder.find(255 - digit if inverted else digit).pictures for digit in digits]
+    same = [len(pictures) == 1 and np.array_equal(pictures[0], digit) for pictures, digit in zip(seen, digits)]
+    assert np.mean(same) > 0.95
+
+
+def test_a_moved_a_small_and_a_coloured_bitmap_are_not_taken_for_mnist(mnist):
+    digit = mnist.x_test[0]
+    assert digit_finder.already_mnist(digit) is not None
+    assert digit_finder.already_mnist(np.roll(digit, 4, axis=1)) is None
+    assert digit_finder.already_mnist(cv2.resize(cv2.resize(digit, (14, 14)), (28, 28)) // 4) is None
+    assert digit_finder.already_mnist(digit, invert="yes") is None
+    red = np.repeat(digit[..., None], 3, axis=2) * np.array([1, 0, 0], np.uint8)
+    assert digit_finder.already_mnist(red) is None
