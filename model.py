@@ -15,6 +15,7 @@ import pathlib
 import tempfile
 import zipfile
 
+import quiet
 from files import UserError, printable, run
 from model_archive import check_archive
 
@@ -23,6 +24,14 @@ INPUT_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes to developers; what fails raises an exception
+
+
+def start_tensorflow():
+    """Import Keras and TensorFlow, and wake the devices, without their notes to developers on standard error."""
+    with quiet.native_output():
+        import keras  # noqa: F401
+        import tensorflow as tf
+        tf.zeros(1)
 
 
 def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
@@ -105,6 +114,7 @@ def load_model(path=MODEL_PATH):
     """
     path = pathlib.Path(path)
     check_archive(path)
+    start_tensorflow()
     import keras
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -173,6 +183,7 @@ def main(argv=None):
     """Print the default network."""
     import argparse
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+    start_tensorflow()
     build_model().summary()
     return 0
 

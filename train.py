@@ -167,10 +167,11 @@ def train(arguments):
     else:
         progress = {"run": run, "history": [], "best": None, "options": options}
 
+    from model import build_model, calibrate, start_tensorflow
+    start_tensorflow()
     import keras
     import tensorflow as tf
     import recipe
-    from model import build_model, calibrate
     keras.utils.set_random_seed(arguments.seed)
     tf.config.experimental.enable_op_determinism()
     preset = PRESETS[arguments.preset]
