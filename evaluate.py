@@ -2,7 +2,6 @@
 
     python evaluate.py                                   # models/mnist_cnn.keras on MNIST's 10,000 test images
     python evaluate.py --model models/mine.keras --data my_digits/
-    python evaluate.py --shifts                          # mean of 9 one-pixel shifts: see below
 
 Prints accuracy with its 95 % interval, loss, calibration error, precision, recall and F1 of each digit and
 the confusion matrix, and writes to reports/ (or --output-dir):
@@ -13,8 +12,7 @@ the confusion matrix, and writes to reports/ (or --output-dir):
     reliability.png        whether the stated confidence can be believed
 
 Fifteen of MNIST's test labels are known to be wrong (`data_loader.LABEL_ERRORS`); accuracy is given with and
-without them. With --shifts each image is read nine times, moved by -1, 0 and 1 pixels both ways, and the nine
-answers are averaged: it takes nine times as long for a few hundredths of a percent (README, results).
+without them.
 """
 import argparse
 import hashlib
@@ -22,7 +20,7 @@ import pathlib
 import sys
 
 import files
-from files import UserError, printable
+from files import printable
 from model import MODEL_PATH
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
@@ -38,49 +36,22 @@ def main(argv=None):
                         "sub-folder of images per digit; its test part is scored (default: MNIST)")
     parser.add_argument("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER",
                         help="where to write (default: %(default)s)")
-    parser.add_argument("--shifts", action="store_true", help="average over 9 one-pixel shifts of each image")
     arguments = parser.parse_args(argv)
 
     from data_loader import load_dataset
-    from model import check_archive, load_model
+    from model import check_archive, load_model, predict
     from network import mismatches
     check_archive(arguments.model)
     for warning in mismatches(arguments.model):
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
     data = load_dataset(arguments.data)
-    probabilities = predict_probabilities(load_model(arguments.model), data.x_test, arguments.shifts)
+    probabilities = predict(load_model(arguments.model), data.x_test)
     metrics = {"model": arguments.model.name, "model_sha256": files.sha256(arguments.model), "data": data.name,
-               "data_sha256": data.checksum, "shifts": arguments.shifts,
-               **measure(data.x_test, data.y_test, probabilities)}
+               "data_sha256": data.checksum, **measure(data.x_test, data.y_test, probabilities)}
     print(report(metrics, data.y_test, probabilities), flush=True)
     for path in write_reports(arguments.output_dir, data.x_test, metrics):
         print(f"wrote {printable(path)}")
     return 0
-
-
-def predict_probabilities(model, images, shifts=False):
-    """Return the model's probabilities (N, 10) float32 for images (N, 28, 28) uint8.
-
-    Args:
-        model: keras.Model of (N, 28, 28, 1) pixels, 0 to 255.
-        images: (N, 28, 28) uint8.
-        shifts: whether to average over the image moved by -1, 0 and 1 pixels both ways; paper moves in.
-
-    Raises:
-        UserError: an answer is not a number.
-    """
-    import numpy as np
-    from model import predict
-    if shifts:
-        padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-        views = (padded[:, row:row + images.shape[1], column:column + images.shape[2]]
-                 for row in range(3) for column in range(3))
-        probabilities = np.mean([predict(model, view) for view in views], axis=0)
-    else:
-        probabilities = predict(model, images)
-    if not np.isfinite(probabilities).all():
-        raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
-    return probabilities
 
 
 def measure(images, labels, probabilities):

@@ -68,6 +68,26 @@ def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
     return Model(images, layers.Dense(NUM_CLASSES, activation="softmax", name="digits")(x), name="mnist_cnn")
 
 
+def best_temperature(probabilities, labels):
+    """Return the temperature that fits best, and the mean cross-entropy (nats) that it leads to.
+
+    Args:
+        probabilities: (N, 10) float32. labels: (N,) integers, 0 to 9.
+
+    Returns:
+        (temperature, loss), floats.
+    """
+    import numpy as np
+    logits = np.log(np.maximum(probabilities, 1e-12))
+    right = logits[np.arange(len(labels)), labels]
+
+    def loss(temperature):
+        return float(np.mean(np.log(np.exp(logits / temperature).sum(axis=1)) - right / temperature))
+
+    temperature = min(np.geomspace(0.2, 3, 200), key=loss)
+    return float(temperature), loss(temperature)
+
+
 def calibrate(model, images, labels):
     """Make the model's probabilities honest: divide its logits, for good, by the temperature that fits best.
 
@@ -81,23 +101,23 @@ def calibrate(model, images, labels):
     Returns:
         The temperature (float): above 1 where the model was too sure, below 1 where it was too careful.
     """
-    import numpy as np
-    logits = np.log(np.maximum(predict(model, images), 1e-12))
-    rows = np.arange(len(labels))
-
-    def loss(temperature):
-        scaled = logits / temperature
-        return np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[rows, labels])
-
-    temperature = float(min(np.geomspace(0.2, 3, 200), key=loss))
+    temperature, _ = best_temperature(predict(model, images), labels)
     layer = model.get_layer("digits")
     layer.set_weights([weights / temperature for weights in layer.get_weights()])
     return temperature
 
 
 def predict(model, images, batch_size=500):
-    """Return the probabilities (N, 10) float32 of images (N, 28, 28), pixels 0 to 255."""
-    return model.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
+    """Return the probabilities (N, 10) float32 of images (N, 28, 28), pixels 0 to 255.
+
+    Raises:
+        UserError: an answer is not a number.
+    """
+    import numpy as np
+    probabilities = model.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
+    if not np.isfinite(probabilities).all():
+        raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
+    return probabilities
 
 
 def load_model(path=MODEL_PATH):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import pen_strokes
 from augmentation import augment
-from model import predict
+from model import best_temperature, predict
 
 LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
 WEIGHT_AVERAGE = 0.04  # share of the training over which the weights are averaged (exponentially)
@@ -87,7 +87,10 @@ def compile_model(model, learning_rate, steps):
 
 
 def score(model, images, labels):
-    """Return the accuracy and the mean cross-entropy (nats) of a model on images (N, 28, 28), labels (N,)."""
+    """Return the accuracy and the mean cross-entropy (nats) of a model on images (N, 28, 28), labels (N,).
+
+    The cross-entropy is the one after calibration (`model.calibrate`), which the saved model gets: before it, label
+    smoothing makes every network look too careful.
+    """
     probabilities = predict(model, images)
-    likelihood = probabilities[np.arange(len(labels)), labels]
-    return float(np.mean(probabilities.argmax(axis=1) == labels)), float(-np.log(np.maximum(likelihood, 1e-7)).mean())
+    return float(np.mean(probabilities.argmax(axis=1) == labels)), best_temperature(probabilities, labels)[1]

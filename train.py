@@ -10,7 +10,7 @@ Writes, each file whole or not at all: the model (.keras), and beside it, under 
 for LiteRT (.tflite), a record of how it was made (.json) and the history, one row per epoch (.csv). While
 training runs, everything needed to go on after an interruption is in NAME.checkpoint.npz, written after each
 epoch. The same seed on the same machine, with the same package versions, gives the same weights, interrupted
-or not. The test images are never looked at: the epoch kept is the one with the best validation score.
+or not. The test images are never looked at: the epoch kept is the one with the lowest validation loss.
 """
 import argparse
 import csv
@@ -98,13 +98,13 @@ class Epochs:
         """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's loss and accuracy."""
         import checkpoint
         import recipe
+        if not math.isfinite(logs["loss"]):
+            raise UserError(f"the training went astray in epoch {epoch + 1}: its loss is no number any more; choose a "
+                            "smaller --learning-rate.")
         state = [variable.numpy() for variable in self.state]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
         accuracy, loss = recipe.score(self.model, self.images, self.labels)
-        if not math.isfinite(logs["loss"] + loss):
-            raise UserError(f"the training went astray in epoch {epoch + 1}: its loss is no number any more; choose a "
-                            "smaller --learning-rate.")
-        if not self.progress["best"] or (accuracy, -loss) > (self.progress["best"]["accuracy"], -self.progress["best"]["loss"]):
+        if not self.progress["best"] or loss < self.progress["best"]["loss"]:  # accuracy moves in steps, and by luck
             self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
             self.best_weights = self.model.get_weights()
         checkpoint.restore(self.state, state)
@@ -121,8 +121,8 @@ class Epochs:
         history, best = self.progress["history"], self.progress["best"]
         left = (self.arguments.epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
         print(f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
-              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best {best['accuracy']:.2%} in epoch "
-              f"{best['epoch']}); {history[-1]['seconds']:.0f} s, about {duration(left)} left", flush=True)
+              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (lowest in epoch {best['epoch']}); "
+              f"{history[-1]['seconds']:.0f} s, about {duration(left)} left", flush=True)
 
 
 def describe_run(arguments, data):

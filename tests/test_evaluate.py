@@ -14,6 +14,7 @@ from sklearn import metrics as sklearn_metrics
 import data_loader
 import evaluate
 import files
+from model import predict
 
 ROOT = data_loader.MNIST_FOLDER.parent
 
@@ -101,7 +102,7 @@ def test_record_has_the_promised_keys(scored, model_path, data_path):
     _, record, _ = scored
     assert {"accuracy", "accuracy_interval", "accuracy_without_label_errors", "loss", "macro_precision", "macro_recall",
             "macro_f1", "confusion_matrix", "expected_calibration_error", "test_images", "model", "model_sha256",
-            "data", "digits", "misclassified", "calibration", "shifts"} <= record.keys()
+            "data", "digits", "misclassified", "calibration"} <= record.keys()
     assert (record["model"], record["data"], record["test_images"]) == ("tiny.keras", "noise.npz", 300)
     assert record["model_sha256"] == files.sha256(model_path)
     assert set(record["digits"]) == set("0123456789")
@@ -182,25 +183,13 @@ def test_absent_digit_does_not_lower_the_averages():
     assert np.shape(record["confusion_matrix"]) == (10, 10) and set(record["digits"]) == {"0", "1", "2"}
 
 
-def test_shifts_average_nine_views(monkeypatch):
-    seen = []
+def test_answers_that_are_no_numbers_are_refused():
+    class Damaged:
+        def predict(self, images, **_):
+            return np.full((len(images), 10), np.nan)
 
-    def predict(_, images):
-        seen.append(images.copy())
-        return np.full((len(images), 10), len(seen), np.float32)
-
-    monkeypatch.setattr("model.predict", predict)
-    images = np.zeros((2, 28, 28), np.uint8)
-    images[:, 10, 20] = 255
-    assert evaluate.predict_probabilities(None, images, shifts=True) == pytest.approx(np.full((2, 10), 5.0))
-    spots = {tuple(int(place) for place in np.argwhere(view[1])[0]) for view in seen}
-    assert spots == {(row, column) for row in (9, 10, 11) for column in (19, 20, 21)}
-
-
-def test_answers_that_are_no_numbers_are_refused(monkeypatch):
-    monkeypatch.setattr("model.predict", lambda _, images: np.full((len(images), 10), np.nan))
     with pytest.raises(files.UserError, match="not numbers"):
-        evaluate.predict_probabilities(None, no_images(3))
+        predict(Damaged(), no_images(3))
 
 
 def test_record_of_another_model_is_told(model_path, data_path, tmp_path, monkeypatch, capsys):
@@ -230,4 +219,4 @@ def test_help_imports_nothing_slow():
     code = ("import sys, evaluate\ntry: evaluate.main(['--help'])\nexcept SystemExit: pass\n"
             "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])")
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert "--shifts" in result.stdout and result.stdout.splitlines()[-1] == "[]"
+    assert "--output-dir" in result.stdout and result.stdout.splitlines()[-1] == "[]"

@@ -266,6 +266,7 @@ def weights(write):
     return buffer.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_in_other_files_are_not_read(tiny_path):
     import h5py
     for write, words in (
