@@ -18,7 +18,7 @@ import ruled_paper
 from strokes import (cut_stroke, drop_border, drop_specks, group_lines, keep_strokes, label_strokes, level_slant,
                      line_height, propose_cuts, stroke_widths, turn)
 
-MOST_PIECES = 5           # a digit is at most this many pieces
+MOST_PIECES = 5           # a digit is at most this many pieces, or whole strokes, however often they were cut
 MOST_CANDIDATES = 300     # per version of a picture; a photograph of foliage must not cost seconds
 
 
@@ -272,8 +272,10 @@ def find(image, invert="auto"):
             spans = [piece_span(strokes.boxes, piece) for piece in pieces]
             lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
             for first in range(len(pieces)):
-                for last in range(first, min(first + MOST_PIECES, len(pieces))):
+                for last in range(first, len(pieces)):
                     run, box = pieces[first:last + 1], np.array(spans[first:last + 1])
+                    if last - first >= MOST_PIECES and (run[0][2] or run[-1][3]):
+                        continue
                     span = box[:, 2].max() - box[:, 0].min()
                     tall = box[:, 3].max() - box[:, 1].min()
                     if last > first and (span > 1.7 * max(height, tall) or len(candidates) - start >= MOST_CANDIDATES):

@@ -48,7 +48,7 @@ def save(picture, name, **options):
 
 
 def main():
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(11)
     data = load_dataset()
     pens, pen_labels = draw_digits(400, seed=3)
 

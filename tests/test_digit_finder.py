@@ -306,3 +306,12 @@ def test_a_moved_a_small_and_a_coloured_bitmap_are_not_taken_for_mnist(mnist):
     assert digit_finder.already_mnist(digit, invert="yes") is None
     red = np.repeat(digit[..., None], 3, axis=2) * np.array([1, 0, 0], np.uint8)
     assert digit_finder.already_mnist(red) is None
+
+
+def test_a_stroke_in_many_pieces_is_a_candidate_as_a_whole(monkeypatch, mnist):
+    monkeypatch.setattr(digit_finder, "MOST_PIECES", 1)
+    wide = np.hstack([mnist.x_test[8], np.zeros((28, 28), np.uint8), mnist.x_test[2]])  # a 5 and a 1
+    layout = digit_finder.find(cv2.resize(255 - wide, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC))
+    first_line = [c for c in layout.candidates if c.line == 0]
+    assert max(c.last for c in first_line) > 1, "the 5 was not cut: choose another"
+    assert any(c.first == 0 and c.last >= 1 and c.cuts == 0 for c in first_line)
