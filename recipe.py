@@ -63,8 +63,10 @@ def training_batches(images, labels, batch_size, seed, first_epoch, epochs):
         targets = targets * (1 - LABEL_SMOOTHING) + 0.1 * (LABEL_SMOOTHING * is_digit + 1 - is_digit)
         return augment(pictures, tf.stack([seed, tf.cast(step, tf.int32)])), targets
 
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing is left to tune, and its thread would hold up the end by up to a minute
     return (tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
-            .map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4))
+            .map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options))
 
 
 def digit_accuracy(targets, probabilities):
