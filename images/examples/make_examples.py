@@ -1,6 +1,6 @@
 """Draw the example pictures of the README: made paper, made light, digits from MNIST's test set or a drawn pen.
 
-    python images/make_examples.py        # writes images/seven.png, number.jpg, two_lines.jpg and blank.jpg
+    python images/examples/make_examples.py        # writes seven.png, number.jpg, two_lines.jpg and blank.jpg beside itself
 """
 import pathlib
 import sys
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent))
+sys.path.insert(0, str(FOLDER.parents[1]))
 import files  # noqa: E402
 from data_loader import load_dataset  # noqa: E402
 from pen_strokes import draw_digits  # noqa: E402
