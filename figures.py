@@ -122,14 +122,14 @@ def sample_digits(images, labels, per_class=12, seed=0):
 
 
 def training_curves(history):
-    """Draw error rate, loss and learning rate over the epochs; the epoch with the lowest validation loss is ringed.
+    """Draw error rate, loss and learning rate over the epochs; the epoch that is kept is ringed.
 
     Args:
         history: dict of equally long lists: epoch (from 1), accuracy, loss, val_accuracy, val_loss (fractions
             and nats) and learning_rate.
     """
     epochs = np.asarray(history["epoch"], int)
-    best = int(np.argmin(history["val_loss"]))
+    best = max(range(len(epochs)), key=lambda i: (history["val_accuracy"][i], i))
     figure = _figure(11, 4.5, f"{100 * history['val_accuracy'][best]:.2f} % of the validation digits read correctly "
                      f"after epoch {epochs[best]} of {epochs[-1]}",
                      "not to be compared directly: training digits are distorted and their targets smoothed")

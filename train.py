@@ -10,12 +10,11 @@ Writes, each file whole or not at all: the model (.keras), and beside it, under 
 for LiteRT (.tflite), a record of how it was made (.json) and the history, one row per epoch (.csv). While
 training runs, everything needed to go on after an interruption is in NAME.checkpoint.npz, written after each
 epoch. The same seed on the same machine, with the same package versions, gives the same weights, interrupted
-or not. The test images are never looked at: the epoch kept is the one with the lowest validation loss.
+or not. The test images are never looked at: the epoch kept is the one with the best validation accuracy.
 """
 import argparse
 import csv
 import io
-import math
 import os
 import pathlib
 import platform
@@ -96,15 +95,16 @@ class Epochs:
 
     def end(self, epoch, logs):
         """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's loss and accuracy."""
+        import numpy as np
         import checkpoint
         import recipe
-        if not math.isfinite(logs["loss"]):
-            raise UserError(f"the training went astray in epoch {epoch + 1}: its loss is no number any more; choose a "
-                            "smaller --learning-rate.")
         state = [variable.numpy() for variable in self.state]
+        if not all(np.isfinite(values).all() for values in [logs["loss"], *state]):
+            raise UserError(f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
+                            "smaller --learning-rate.")
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
         accuracy, loss = recipe.score(self.model, self.images, self.labels)
-        if not self.progress["best"] or loss < self.progress["best"]["loss"]:  # accuracy moves in steps, and by luck
+        if not self.progress["best"] or accuracy >= self.progress["best"]["accuracy"]:  # of equals, the longest trained
             self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
             self.best_weights = self.model.get_weights()
         checkpoint.restore(self.state, state)
@@ -121,7 +121,7 @@ class Epochs:
         history, best = self.progress["history"], self.progress["best"]
         left = (self.arguments.epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
         print(f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
-              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (lowest in epoch {best['epoch']}); "
+              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best: epoch {best['epoch']}); "
               f"{history[-1]['seconds']:.0f} s, about {duration(left)} left", flush=True)
 
 

@@ -211,25 +211,29 @@ def same_weights(first, second):
 
 
 def kill_trainings(kills, folder, seed):
-    """Kill a training at each of `kills` random moments, then resume it. Returns (reference model, Counter)."""
+    """Kill a training at each of `kills` random moments, then go on with it. Returns (reference model, Counter)."""
     from files import UserError
     from model import load_model
     reference, faults, rng = folder / "reference.keras", collections.Counter(), random.Random(seed)
-    started = time.monotonic()
     done = train(*TRAINING, "--model", reference)
-    duration = time.monotonic() - started
     if done.returncode:
         sys.exit(f"the training that was to be killed does not run:\n{done.stderr}")
+    history = json.loads(reference.with_suffix(".json").read_text())["history"]
+    seconds = min(epoch["seconds"] for epoch in history)
     for number in range(kills):
         path = folder / "killed.keras"
         if number % 2:  # half of the time a model of another training is there
             shutil.copy(reference, path)
         process = subprocess.Popen([sys.executable, str(ROOT / "train.py"), *TRAINING, "--model", str(path)],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(duration * rng.random())
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # After 0 to all epochs, and then at any moment of the next one, or of the writing of the results.
+        epochs = rng.randrange(len(history) + 1)
+        while epochs and not process.stdout.readline().startswith(f"epoch {epochs}/"):
+            if process.poll() is not None:
+                sys.exit("a training ended before it was killed")
+        time.sleep(rng.random() * (seconds if 0 < epochs < len(history) else 4))
         process.kill()
-        process.wait()
+        process.communicate()
         try:
             if path.exists():
                 load_model(path)
