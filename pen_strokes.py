@@ -14,7 +14,7 @@ import functools
 import cv2
 import numpy as np
 
-from digit_finder import fit
+from mnist_format import fit
 from pen_forms import DIGITS, FRAGMENTS, SIGNS, SILHOUETTES
 
 CANVAS = 112        # pixels; about five times the 20x20 box that the drawing is reduced to

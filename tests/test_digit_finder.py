@@ -6,6 +6,7 @@ import pytest
 import compose
 import digit_finder
 import ink
+import mnist_format
 import ruled_paper
 import strokes
 
@@ -125,7 +126,7 @@ def test_mnist_normalise_is_mnists_own(mnist):
     """Enlarged MNIST digits come back as they were: a shift by one pixel would cost a tenth of the correlation."""
     correlations = []
     for picture in mnist.x_test[:100]:
-        again = digit_finder.mnist_normalise(cv2.resize(picture, (280, 280), interpolation=cv2.INTER_CUBIC) > 110)
+        again = mnist_format.mnist_normalise(cv2.resize(picture, (280, 280), interpolation=cv2.INTER_CUBIC) > 110)
         assert again.dtype == np.uint8 and again.max() == 255
         correlations.append(np.corrcoef(again.ravel(), picture.ravel())[0, 1])
     assert np.mean(correlations) > 0.92
@@ -134,7 +135,7 @@ def test_mnist_normalise_is_mnists_own(mnist):
 def test_mnist_normalise_box_and_centre():
     bar = np.zeros((300, 300), bool)
     bar[40:240, 30:60] = bar[40:60, 30:180] = True
-    picture = digit_finder.mnist_normalise(bar)
+    picture = mnist_format.mnist_normalise(bar)
     rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
     assert rows[-1] - rows[0] + 1 == 20 and 14 <= columns[-1] - columns[0] + 1 <= 16
     weights = picture / picture.sum()
@@ -144,9 +145,9 @@ def test_mnist_normalise_box_and_centre():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 3)])
 def test_mnist_normalise_takes_any_ink(shape):
-    picture = digit_finder.mnist_normalise(np.ones(shape, bool))
+    picture = mnist_format.mnist_normalise(np.ones(shape, bool))
     assert picture.shape == (28, 28) and picture.max() == 255
-    assert not digit_finder.mnist_normalise(np.zeros(shape)).any()
+    assert not mnist_format.mnist_normalise(np.zeros(shape)).any()
 
 
 def test_hair_lines_are_as_dark_as_bold_ones():
@@ -154,7 +155,7 @@ def test_hair_lines_are_as_dark_as_bold_ones():
     for pen in (1, 30):
         coverage = np.zeros((500, 500))
         compose.draw(coverage, 3, 100, 60, 380, pen=pen)
-        pictures.append(digit_finder.mnist_normalise(coverage > 0.3))
+        pictures.append(mnist_format.mnist_normalise(coverage > 0.3))
     assert (pictures[0] > 128).sum() > 0.5 * (pictures[1] > 128).sum()
 
 
@@ -300,12 +301,12 @@ def test_pictures_in_mnist_format_are_taken_as_they_are(mnist, inverted):
 
 def test_a_moved_a_small_and_a_coloured_bitmap_are_not_taken_for_mnist(mnist):
     digit = mnist.x_test[0]
-    assert digit_finder.already_mnist(digit) is not None
-    assert digit_finder.already_mnist(np.roll(digit, 4, axis=1)) is None
-    assert digit_finder.already_mnist(cv2.resize(cv2.resize(digit, (14, 14)), (28, 28)) // 4) is None
-    assert digit_finder.already_mnist(digit, invert="yes") is None
+    assert mnist_format.already_mnist(digit) is not None
+    assert mnist_format.already_mnist(np.roll(digit, 4, axis=1)) is None
+    assert mnist_format.already_mnist(cv2.resize(cv2.resize(digit, (14, 14)), (28, 28)) // 4) is None
+    assert mnist_format.already_mnist(digit, invert="yes") is None
     red = np.repeat(digit[..., None], 3, axis=2) * np.array([1, 0, 0], np.uint8)
-    assert digit_finder.already_mnist(red) is None
+    assert mnist_format.already_mnist(red) is None
 
 
 def test_a_stroke_in_many_pieces_is_a_candidate_as_a_whole(monkeypatch, mnist):
