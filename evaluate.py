@@ -45,6 +45,7 @@ def main(argv=None):
     for warning in mismatches(arguments.model):
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
     data = load_dataset(arguments.data)
+    files.make_folder(arguments.output_dir)
     probabilities = predict(load_model(arguments.model), data.x_test)
     metrics = {"model": arguments.model.name, "model_sha256": files.sha256(arguments.model), "data": data.name,
                "data_sha256": data.checksum, **measure(data.x_test, data.y_test, probabilities)}

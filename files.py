@@ -24,8 +24,12 @@ class UserError(Exception):
 
 def printable(text):
     """Return `text` with control characters escaped, so that a file name cannot steer a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-                   for c in os.fspath(text)).encode("utf-8", "backslashreplace").decode()
+    def escape(character):
+        if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
+            return f"\\x{ord(character) - 0xDC00:02x}"
+        return character if character.isprintable() else character.encode("unicode_escape", "backslashreplace").decode()
+
+    return "".join(map(escape, os.fspath(text)))
 
 
 def run(main):
@@ -35,10 +39,10 @@ def run(main):
     a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the script quietly.
     """
     name = os.path.basename(sys.argv[0])
+    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # closed: `>&-`
     try:
         status = main()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         status = 2
@@ -126,6 +130,14 @@ def _sync_folder(folder):
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def make_folder(path):
+    """Make the folder `path`, and those above it, where there is none. Raises UserError."""
+    try:
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write into {printable(path)}: {reason(error)}; choose another folder.") from error
 
 
 def write_text(path, text):

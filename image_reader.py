@@ -61,7 +61,8 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
         model_path: the `.keras` file (default: the model in the box).
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
         single: the picture holds exactly one digit: answer with one, never with several or none.
-        min_confidence: a digit below this probability is no digit (default: `digit_reader.MIN_CONFIDENCE`).
+        min_confidence: a line is read when one of its digits is at least this probable (default:
+            `digit_reader.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
         top_k: how many alternatives to report for each digit.
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from sheet import paint_over_desk
+
 LONG_SIDE = 1000          # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112          # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BITMAP_SIDE = 64          # px; a picture up to this size is one digit or a few, and has no room for shadows
@@ -264,6 +266,7 @@ def find_ink(image, invert="auto"):
         Ink.
     """
     small, scale = working_size(image)
+    small = paint_over_desk(small)
     paper, covered = background(small, scale)
     difference = cv2.subtract(small.astype(np.float32), paper)
     if max(small.shape) > 300:                        # the grain of paper and sensor

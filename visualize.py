@@ -47,6 +47,7 @@ def main(argv=None):
     data = load_dataset(arguments.data)
     if not 0 <= arguments.image < len(data.x_test):
         raise UserError(f"there is no test image {arguments.image}; give an --image from 0 to {len(data.x_test) - 1}.")
+    files.make_folder(arguments.output_dir)
 
     paths = []
     for name, figure in draw(load_model(arguments.model), data, history, arguments.image):
