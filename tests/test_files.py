@@ -1,7 +1,6 @@
 """files.py: whole-or-nothing writes under every fault and interruption, locks, exit statuses, printable names."""
 import contextlib
 import errno
-import json
 import os
 import signal
 import subprocess

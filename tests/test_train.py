@@ -1,12 +1,10 @@
 """train.py: a real short training through the command line; interruptions of every kind; refusals; disk faults."""
 import csv
-import json
 import os
 import pty
 import shlex
 import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
