@@ -19,6 +19,7 @@ import os
 import pathlib
 import platform
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -154,7 +155,7 @@ def try_model(path, _):
 
 
 def try_files(kind, first, count, seed, model_path, keep=None):
-    """Try damaged files number `first` to `first + count`. Returns a dict: how many of each kind of fault."""
+    """Try damaged files number `first` to `first + count`. Returns a Counter of faults."""
     originals = pictures() if kind == "images" else [pathlib.Path(model_path).read_bytes()]
     suffix, damage, attempt = (".png", mutate, try_picture) if kind == "images" else (".keras", mutate_model, try_model)
     faults = collections.Counter()
@@ -162,7 +163,7 @@ def try_files(kind, first, count, seed, model_path, keep=None):
         whole = pathlib.Path(folder, f"whole{suffix}")
         whole.write_bytes(originals[0])
         if found := attempt(whole, model_path):  # loads the libraries, too, whose time is not a file's
-            return {found: count}
+            return collections.Counter({found: count})
         for number in range(first, first + count):
             rng = random.Random(f"{seed} {kind} {number}")
             path = pathlib.Path(keep or folder, f"{kind}-{number}{suffix}")
@@ -177,18 +178,23 @@ def try_files(kind, first, count, seed, model_path, keep=None):
                 faults[found] += 1
             else:
                 path.unlink()
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MEMORY_BYTES:
-        faults["over 1.5 GB"] += 1
-    return dict(faults)
+    return faults
 
 
-def fuzz(kind, count, arguments, model_path):
+def peak_memory():
+    """Return the most memory (bytes) that this process has held since its program started."""
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():  # on Linux getrusage counts what the parent held when it started this process, too
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def fuzz(kind, count, seed, model_path, keep=None):
     """Try `count` damaged files in processes of their own. Returns a Counter of faults."""
     faults = collections.Counter()
     for first in range(0, count, SHARD):
         process = subprocess.run([sys.executable, __file__, "--worker", kind, str(first), str(min(SHARD, count - first)), str(model_path),
-                                  "--seed", str(arguments.seed), *(["--keep", arguments.keep] if arguments.keep else [])],
-                                 capture_output=True, text=True)
+                                  "--seed", str(seed), *(["--keep", keep] if keep else [])], capture_output=True, text=True)
         try:
             faults.update(json.loads(process.stdout.splitlines()[-1]))
         except (IndexError, ValueError):
@@ -297,7 +303,9 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.worker:
         kind, first, count, model_path = arguments.worker
-        print(json.dumps(try_files(kind, int(first), int(count), arguments.seed, model_path, arguments.keep)))
+        faults = try_files(kind, int(first), int(count), arguments.seed, model_path, arguments.keep)
+        faults["over 1.5 GB"] += peak_memory() > MEMORY_BYTES
+        print(json.dumps(faults))
         return 0
     for name, full, quick in (("kills", 25, 3), ("images", 10_000, 1000), ("models", 1000, 100)):
         if getattr(arguments, name) is None:
@@ -320,8 +328,8 @@ def main(argv=None):
         reference, faults = kill_trainings(arguments.kills, folder, arguments.seed)
         report(f"training killed at a random moment, then resumed ({faults['resumed']}) or started again", arguments.kills, faults,
                ("models lost", "models that do not load", "wrong exit statuses", "other weights", "litter"))
-        report("damaged picture read", arguments.images, fuzz("images", arguments.images, arguments, reference), FAULTS)
-        report("damaged model loaded", arguments.models, fuzz("models", arguments.models, arguments, reference), FAULTS)
+        report("damaged picture read", arguments.images, fuzz("images", arguments.images, arguments.seed, reference, arguments.keep), FAULTS)
+        report("damaged model loaded", arguments.models, fuzz("models", arguments.models, arguments.seed, reference, arguments.keep), FAULTS)
         runs, faults = fill_disks(reference, folder)
         report("script run on a full disk", runs, faults, ("tracebacks", "wrong exit statuses", "old file touched", "litter"))
     return 1 if total else 0

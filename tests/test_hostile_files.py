@@ -10,11 +10,11 @@ from files import UserError
 
 
 def test_damaged_pictures(trained_path):
-    assert faults.try_files("images", 0, 150, 1, trained_path) == {}
+    assert not +faults.fuzz("images", 150, 1, trained_path)
 
 
 def test_damaged_models(trained_path):
-    assert faults.try_files("models", 0, 60, 1, trained_path) == {}
+    assert not +faults.fuzz("models", 60, 1, trained_path)
 
 
 @pytest.mark.parametrize("name", ["mine.npz", "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"])
@@ -46,3 +46,9 @@ def test_a_fault_would_be_counted(trained_path, monkeypatch):
     monkeypatch.setattr("image_loader.load_image", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("predict.main", lambda _: 1 / 0)
     assert faults.try_files("images", 0, 3, 1, trained_path) == {"tracebacks": 3}
+
+
+def test_too_much_memory_would_be_counted(trained_path, monkeypatch, capfd):
+    monkeypatch.setattr(faults, "MEMORY_BYTES", 1e6)
+    faults.main(["--worker", "images", "0", "1", str(trained_path)])
+    assert '"over 1.5 GB": 1' in capfd.readouterr().out
