@@ -124,8 +124,8 @@ def split(labels, validation_size, seed):
         train, validation = train_test_split(np.arange(len(labels)), test_size=validation_size, stratify=labels,
                                              random_state=seed)
     except ValueError as error:
-        raise UserError(f"cannot hold {validation_size} of {len(labels)} training images out for validation; "
-                        "choose another --validation-size (at least one image per digit on each side).") from error
+        raise UserError(f"cannot hold {validation_size} of {len(labels)} training images out for validation with at least one "
+                        "of each digit on both sides; use more images, or another --validation-size.") from error
     return np.sort(train), np.sort(validation)
 
 

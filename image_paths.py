@@ -31,7 +31,7 @@ def find_images(paths, recursive=False):
     """Return what the user named, as groups of files in order: paths as given, a folder's names sorted naturally.
 
     Hidden files and files without an image's ending are left out of folders. A pattern stands for what a
-    shell would put in its place; one that matches nothing is kept as the name that it may be.
+    shell would put in its place.
 
     Args:
         paths: list of files, folders, patterns (`*.png`; `**` with `recursive`) and "-".
@@ -42,11 +42,14 @@ def find_images(paths, recursive=False):
     """
     groups = []
     for path in paths:
-        if os.path.isdir(path):
+        if not path:
+            groups.append(Group("", [], "an empty name (\"\") was given; name an image or a folder."))
+        elif os.path.isdir(path):
             groups += _folder(path, recursive)
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(glob.glob(path, recursive=recursive), key=natural_key)
-            groups += find_images(matches, recursive) if matches else [Group("", [path])]
+            groups += find_images(matches, recursive) if matches else [
+                Group(path, [], f"{printable(path)} matches no file; check the pattern.")]
         else:
             groups.append(Group("", [path]))
     return groups

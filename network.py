@@ -49,7 +49,7 @@ def load_network(model_path=None, runtime="auto", threads=1, warn=print_note):
         UserError: there is no such model, it cannot be loaded, or LiteRT was demanded and cannot run it.
     """
     path, obstacle = default_path(model_path), None
-    if not _is_small_file(path):
+    if path.suffix != ".keras" or not _is_small_file(path):
         return KerasNetwork(path)       # which says what is wrong with it
     for sentence in mismatches(path):
         warn(sentence)

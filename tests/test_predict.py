@@ -102,7 +102,7 @@ def test_patterns(capsys, digits):
     _, out, _ = run(capsys, digits / "[1].png")
     assert out.startswith(f"{digits}/[1].png: 2 (")
     status, out, err = run(capsys, digits / "*.jpg")
-    assert status == 2 and out == "" and "*.jpg does not exist" in err
+    assert status == 2 and out == "" and "*.jpg matches no file" in err
 
 
 def test_natural_key():
@@ -222,7 +222,7 @@ def test_bad_files_do_not_stop_the_rest(capsys, digits):
 
 def test_nothing_readable_is_status_2(capsys, tmp_path):
     (tmp_path / "empty").mkdir()
-    for paths, fault in (([tmp_path / "gone.png"], "does not exist"), ([tmp_path / "empty"], "holds no images"),
+    for paths, fault in (([tmp_path / "gone.png"], "does not exist"), ([tmp_path / "empty"], "holds no images"), ([""], "empty name"),
                          ([tmp_path / "gone.png", tmp_path / "empty"], "--recursive")):
         status, out, err = run(capsys, *paths)
         assert status == 2 and out == "" and fault in err and len(err.splitlines()) == len(paths)
@@ -240,6 +240,11 @@ def test_missing_model(capsys, digits):
     for option in ("text", "json"):
         status, out, err = run(capsys, "--format", option, "--model", digits / "none.keras", digits / "1.png")
         assert status == 2 and out == "" and "none.keras" in err and "train" in err
+
+
+def test_export_instead_of_the_model(capsys, digits):
+    status, out, err = run(capsys, "--model", model.MODEL_PATH.with_suffix(".tflite"), digits / "1.png")
+    assert status == 2 and out == "" and len(err.splitlines()) == 1 and "mnist_cnn.tflite is not a .keras file" in err
 
 
 def test_fallback_is_said_once(digits, tmp_path):
