@@ -1,0 +1,129 @@
+"""What each ingredient of the recipe adds: the same training again and again, each time with one thing left out.
+
+    python benchmarks/ablation.py                              # about half an hour on two cores
+    python benchmarks/ablation.py --seeds 1 --only "no warp"   # one line of the table
+    python benchmarks/ablation.py --handwriting other.npz      # scores on other handwriting, too
+
+Trainings are a third as long as `train.py` and scored on 10,000 of MNIST's training images that they do not see;
+the test images are never looked at. `other.npz` holds `x` (N, 28, 28) uint8, ink 255 on 0, drawn as
+`mnist_format.mnist_normalise` does, and `y` (N,): 0 to 9, or 255 for a picture of something else. Results are kept
+in reports/ablation.json: run it again after an interruption, and it goes on.
+"""
+import argparse
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import time
+import warnings
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+import files  # noqa: E402
+from digit_reader import MIN_CONFIDENCE  # noqa: E402
+from train import PRESETS  # noqa: E402
+
+EPOCHS, VALIDATION_SIZE, BATCH_SIZE, LEARNING_RATE = 6, 10_000, 128, 3e-3
+NEVER = 1e-9  # a share of the images that is next to none, by which one can still divide
+
+# What is different: a module's constants, or one of the preset's shares of drawn pictures.
+VARIANTS = {
+    "the recipe": {},
+    "no drawn digits": {"pen_digits": 0.0},
+    "drawn digits: a quarter as many": {"pen_digits": 0.03},
+    "drawn digits: twice as many": {"pen_digits": 0.24},
+    "no non-digits": {"non_digits": 0.0},
+    "neither (preset mnist)": {"pen_digits": 0.0, "non_digits": 0.0},
+    "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0}},
+    "no change of pen width": {"augmentation": {"PEN_SHARE": NEVER}},
+    "no loss of detail": {"augmentation": {"COARSE_SHARE": NEVER}},
+    "no label smoothing": {"recipe": {"LABEL_SMOOTHING": 0.0}},
+    "no weight averaging": {"recipe": {"WEIGHT_AVERAGE": 0.0}},
+}
+
+
+def train_variant(changes, seed, handwriting):
+    """Train once. Returns a dict of scores: validation accuracy and loss, and on the other handwriting, if given."""
+    from model import build_model, calibrate, predict, start_tensorflow
+    start_tensorflow()
+    import keras
+    import numpy as np
+    import augmentation
+    import recipe
+    from data_loader import load_dataset, split
+    shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("pen_digits", "non_digits")}
+    constants = [(module, name, value) for module in (augmentation, recipe)
+                 for name, value in changes.get(module.__name__, {}).items()]
+    before = [(module, name, getattr(module, name)) for module, name, _ in constants]
+    for change in constants:
+        setattr(*change)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    data = load_dataset()
+    training, validation = split(data.y_train, VALIDATION_SIZE, 0)
+    x, y = data.x_train[validation], data.y_train[validation]
+    images, labels = recipe.training_pictures(data.x_train[training], data.y_train[training], *shares.values(), seed)
+    steps = len(images) // BATCH_SIZE
+    model = build_model(fused=True)
+    recipe.compile_model(model, LEARNING_RATE, steps * EPOCHS)
+    warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
+    model.fit(recipe.training_batches(images, labels, BATCH_SIZE, seed, 0, EPOCHS), steps_per_epoch=steps, epochs=EPOCHS,
+              verbose=0)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    calibrate(model, x, y)
+    scores = dict(zip(("accuracy", "loss"), recipe.score(model, x, y)))
+    if handwriting:
+        with np.load(handwriting, allow_pickle=False) as other:
+            answers, truth = predict(model, other["x"]), other["y"]
+        digits = truth < 10
+        scores["handwriting"] = float(np.mean(answers[digits].argmax(axis=1) == truth[digits]))
+        scores["refused"] = float(np.mean(answers[~digits].max(axis=1) < MIN_CONFIDENCE))
+    for change in before:
+        setattr(*change)
+    return scores
+
+
+def table(results, seeds, handwriting):
+    """Return Markdown: one row per variant, means over the seeds and, for accuracy, their range."""
+    columns = [("accuracy", "MNIST validation %"), ("loss", "its cross-entropy"), ("handwriting", "other handwriting %"),
+               ("refused", f"non-digits below {MIN_CONFIDENCE} %")]
+    columns = [column for column in columns if any(column[0] in scores for scores in results.values())]
+    lines = [f"`python benchmarks/ablation.py --seeds {seeds}{' --handwriting ' * bool(handwriting)}{handwriting and handwriting.name or ''}`, {time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, "
+             f"{os.cpu_count()} cores. Means over {seeds} seeds (lowest to highest), {EPOCHS} epochs, {VALIDATION_SIZE} images held out.", "",
+             "| | " + " | ".join(title for _, title in columns) + " |", "|---|" + "---|" * len(columns)]
+    for variant in VARIANTS:
+        runs = [results[f"{variant} {seed}"] for seed in range(seeds) if f"{variant} {seed}" in results]
+        if runs:
+            values = [[run[key] for run in runs] for key, _ in columns]
+            lines.append(f"| {variant} | " + " | ".join(
+                f"{statistics.mean(column):.4f} ({min(column):.4f} to {max(column):.4f})" if key == "loss" else
+                f"{100 * statistics.mean(column):.2f} ({100 * min(column):.2f} to {100 * max(column):.2f})"
+                for (key, _), column in zip(columns, values)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on (default: %(default)s)")
+    parser.add_argument("--only", choices=VARIANTS, help="train one variant")
+    parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these pictures, too")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "reports" / "ablation.json", help="(default: %(default)s)")
+    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    arguments = parser.parse_args(argv)
+    results = files.read_json(arguments.results) if arguments.results.exists() else {}
+    for seed in range(arguments.seeds):
+        for variant in [arguments.only] if arguments.only else VARIANTS:
+            if f"{variant} {seed}" not in results:
+                results[f"{variant} {seed}"] = train_variant(VARIANTS[variant], seed, arguments.handwriting)
+                files.write_json(arguments.results, results)
+                print(variant, seed, results[f"{variant} {seed}"], flush=True)
+    text = table(results, arguments.seeds, arguments.handwriting)
+    print(text)
+    if arguments.table:
+        files.write_text(arguments.table, text)
+    return 0
+
+
+if __name__ == "__main__":
+    files.run(main)
