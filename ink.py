@@ -138,7 +138,7 @@ def background(image, scale):
         margin = side // 2
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
         wide = cv2.medianBlur(padded, min(odd(0.7 * side), 255))[margin:-margin or None, margin:-margin or None]
-    difference = np.abs(small.astype(np.float32) - wide).max(axis=2)
+    difference = np.maximum.reduce(cv2.split(cv2.absdiff(small.astype(np.float32), wide.astype(np.float32))))
     covered = (difference > max(otsu(difference) * 0.5, MIN_CONTRAST)).astype(np.uint8)
     covered = cv2.dilate(covered, np.ones((odd(side / 40),) * 2))
     paper = (1 - covered).astype(np.float32)
@@ -277,7 +277,7 @@ def find_ink(image, invert="auto"):
         strength = -strength
     else:
         # Light multiplies: in the shade, dark ink differs less from its paper by the share that the paper is darker.
-        light = paper.mean(axis=2) + SHADE
+        light = cv2.transform(paper, np.full((1, 3), 1 / 3)) + SHADE
         gain = quantile(light, 0.5) / light
         strength *= gain
         difference *= gain[..., None]
