@@ -85,8 +85,8 @@ def draw_tile(picture, digit, unit=1):
     draw.rectangle((0, 0, side - 1, side - 1), outline=colour, width=round(3 * unit))
     draw.text((2 * unit, side + 2 * unit), str(digit["digit"]), colour, _font(36 * unit))
     draw.text((34 * unit, side + 7 * unit), percent(digit["confidence"]), INK, _font(18 * unit))
-    if len(digit["top"]) > 1:
-        other, probability = digit["top"][1]
+    if len(digit["top"]) > 1 and (second := digit["top"][1])[1] >= 0.0005:  # less is shown as 0.0 %
+        other, probability = second
         draw.text((34 * unit, side + 31 * unit), f"or {other}: {percent(probability)}", GREY, _font(15 * unit))
     return tile
 
@@ -105,8 +105,8 @@ def draw_boxes(photo, digits, scale):
     centres = (boxes[:, 0] + boxes[:, 2]) / 2
     apart = np.abs(np.diff(centres))
     room = float(np.quantile(apart, 0.1)) if len(apart) else float(boxes[0, 2] - boxes[0, 0])
-    large = int(np.clip(room / 1.7, 18, 44))
-    digit_font, percent_font = _font(large), _font(max(11, round(0.5 * large)))
+    large = int(np.clip(room / 1.7, 12, 44))
+    digit_font, percent_font = _font(large), _font(max(9, round(0.5 * large)))
     line = max(2, round(max(photo.size) / 400))
     for digit, (x0, y0, x1, y1), centre in zip(digits, boxes, centres):
         colour = colour_of(digit["confidence"])

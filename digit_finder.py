@@ -16,11 +16,11 @@ import numpy as np
 import ink as inks
 import ruled_paper
 from mnist_format import already_mnist, mnist_normalise
-from strokes import (cut_stroke, drop_border, drop_specks, group_lines, keep_strokes, label_strokes, level_slant,
+from strokes import (MOST_STROKES, cut_stroke, drop_border, drop_specks, group_lines, keep_strokes, label_strokes, level_slant,
                      line_height, propose_cuts, stroke_widths, turn)
 
 MOST_PIECES = 5           # a digit is at most this many pieces, or whole strokes, however often they were cut
-MOST_CANDIDATES = 300     # per version of a picture; a photograph of foliage must not cost seconds
+MOST_CANDIDATES = 2000    # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
 
 
 class Candidate(NamedTuple):
@@ -68,12 +68,14 @@ class Layout(NamedTuple):
         candidates: list of N Candidate.
         lines: list of Line; those of one version from top to bottom.
         clutter: how much there is beside the ink (see `ink.Ink`).
+        crowded: whether there is more ink than is looked at, and the smallest strokes were left out.
     """
     pictures: np.ndarray
     boxes: np.ndarray
     candidates: list
     lines: list
     clutter: float
+    crowded: bool = False
 
 
 def split_pieces(strokes, line, width):
@@ -184,7 +186,7 @@ def find(image, invert="auto"):
         whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, stroke_widths(picture > 127)[1] / max(width, height))
         return Layout(picture[None], np.array([[left, top, left + width, top + height]], np.int32), [whole],
                       [Line(0, 0.0, np.ones(1))], 0.0)
-    pictures, boxes, candidates, lines = [], [], [], []
+    pictures, boxes, candidates, lines, crowded = [], [], [], [], False
     ink = inks.find_ink(image, invert)
     for version, (strokes, matrix, cost) in enumerate(versions(ink)):
         width = stroke_widths(strokes.labels > 0)[0]
@@ -211,11 +213,12 @@ def find(image, invert="auto"):
                     boxes.append(original_box(x, y, w, h, matrix, image.shape))
                     candidates.append(Candidate(len(lines) - 1, first, last, run[0][2] + run[-1][3], gap / height,
                                                 h / height, stroke_widths(mask)[1] / max(h, w)))
+        crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         pictures.append(np.zeros((28, 28), np.uint8))
         boxes.append([0, 0, image.shape[1], image.shape[0]])
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
-    return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter)
+    return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
 
 
 def prepare_single(image, invert="auto"):

@@ -12,7 +12,8 @@ import numpy as np
 import digit_finder
 
 MIN_CONFIDENCE = 0.95     # chosen on handwriting kept for development; see the class
-WEAK_CONFIDENCE = 0.2     # enough for a digit in a line where another has min_confidence
+STRONG_SHARE = 0.4        # of a line's digits have min_confidence: half or more in writing, a third in texture
+WEAK_CONFIDENCE = 0.2     # enough for a digit in such a line
 MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6            # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
@@ -30,7 +31,7 @@ class DigitReader:
 
     Args:
         network: callable, (N, 28, 28) uint8 -> (N, 10) float32 probabilities.
-        min_confidence: a line is read when at least one of its digits has this probability.
+        min_confidence: a line is read when at least STRONG_SHARE of its digits have this probability.
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
     """
 
@@ -97,12 +98,15 @@ def choose_lines(layout, probabilities, min_confidence):
 
 
 def accept(chosen, candidates, probabilities, min_confidence):
-    """Keep those of a line's candidates (indices) that may be digits, if one of them is a digit beyond doubt."""
+    """Keep those of a line's candidates (indices) that may be digits, if enough of them are digits beyond doubt."""
     chosen = [i for i in chosen
               if candidates[i].thickness <= (THICKEST_ONE if probabilities[i].argmax() == 1 else THICKEST)]
-    strong = any(probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
+    certain = any(probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
+    strong = sum(probabilities[i].max() >= min_confidence for i in chosen)
+    if not certain or strong < STRONG_SHARE * len(chosen):
+        return []
     # A number that lost a digit is always wrong; with a doubtful one it may be right, and its confidence tells.
-    return [i for i in chosen if probabilities[i].max() >= min(WEAK_CONFIDENCE, min_confidence)] if strong else []
+    return [i for i in chosen if probabilities[i].max() >= min(WEAK_CONFIDENCE, min_confidence)]
 
 
 def best_path(pieces, members, candidates, probabilities):

@@ -61,7 +61,7 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
         model_path: the `.keras` file (default: the model in the box).
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
         single: the picture holds exactly one digit: answer with one, never with several or none.
-        min_confidence: a line is read when one of its digits is at least this probable (default:
+        min_confidence: a line is read when at least two in five of its digits are this probable (default:
             `digit_reader.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
         top_k: how many alternatives to report for each digit.
@@ -153,9 +153,12 @@ class ImageReader:
                     record["error"] = (f"{name} meets a fault in this program ({type(error).__name__}: "
                                        f"{printable(str(error))}); please report it with the image.")
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
-        for (record, _, image, annotated), reading in zip(found, readings):
+        for (record, layout, image, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")
             record.update(reading)
+            if layout.crowded and record["digits"]:
+                record["notes"].append(f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
+                                       "smallest were left out. Crop it and read the parts.")
             if annotated:
                 _write_annotated(annotated, image, record, pictures)
                 record["annotated"] = annotated

@@ -39,8 +39,8 @@ def parse_arguments(argv):
     parser.add_argument("--single", action="store_true",
                         help="each image holds exactly one digit: never answer with several or none")
     parser.add_argument("--min-confidence", type=probability, metavar="P",
-                        help="read a line only where one of its digits is at least P likely, 0 to 1 (default: 0.95, chosen on "
-                        "real handwriting)")
+                        help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
+                        "chosen on real handwriting)")
     parser.add_argument("--invert", choices=("auto", "yes", "no"), default="auto",
                         help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)")
     parser.add_argument("--top-k", type=number_of_digits, metavar="K",

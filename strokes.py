@@ -13,7 +13,7 @@ import numpy as np
 
 from ink import quantile
 
-MOST_STROKES = 80         # per picture; a photograph of foliage must not cost seconds
+MOST_STROKES = 400        # per picture: a page of numbers; a photograph of foliage must not cost seconds
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)   # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 

@@ -69,6 +69,28 @@ def test_two_lines_are_read_from_top_to_bottom(reader):
     assert text(reader, compose.write(coverage, compose.paper((260, 420)))) == "362 5804"
 
 
+def test_page_of_numbers(reader):
+    rows = ["36205804918", "20486273615", "90311762548", "58130429676", "74062951830", "13579246801", "86420975313",
+            "50617283942", "27182818284"]
+    coverage = np.zeros((900, 900))
+    for number, row in enumerate(rows):
+        coverage = np.maximum(coverage, compose.number(row, coverage.shape, 60, y=30 + 95 * number))
+    assert text(reader, compose.write(coverage, compose.paper(coverage.shape))).split() == rows
+
+
+def test_line_in_which_few_digits_are_certain_is_not_read():
+    """In texture some fragments always look like digits."""
+    def network(pictures):
+        answers = np.tile([0.0, 0.7, *[0.3 / 8] * 8], (len(pictures), 1))
+        answers[0] = np.eye(10)[1]
+        return answers
+    image = compose.write(compose.number("11111", (120, 400), gap=1.0), compose.paper((120, 400)))
+    assert text(DigitReader(network, min_confidence=0.6), image) == "11111"
+    assert text(DigitReader(network), image) == ""
+    two = compose.write(compose.number("11", (120, 400), gap=1.0), compose.paper((120, 400)))
+    assert text(DigitReader(network), two) == "11"
+
+
 @pytest.mark.parametrize("rise", [-25, 25])
 def test_slanted_line_is_one_number(reader, rise):
     coverage = compose.number("2635", (260, 420), 70, gap=1.1, rise=rise, y=130 - 1.5 * rise)

@@ -285,6 +285,14 @@ def test_notes(capsys, digits):
 
 # --- annotated copies --------------------------------------------------------------------------------------
 
+def test_more_strokes_than_are_looked_at(capsys, digits, monkeypatch):
+    assert run(capsys, digits / "1.png")[2] == ""
+    monkeypatch.setattr("strokes.MOST_STROKES", 1)
+    monkeypatch.setattr("digit_finder.MOST_STROKES", 1)
+    status, out, err = run(capsys, digits / "1.png")
+    assert status == 0 and "7 (" in out and "1.png has more strokes than are looked at" in err
+
+
 def test_annotate(capsys, digits):
     (digits / "a").mkdir()
     (digits / "a" / "1.png").write_bytes((digits / "2.png").read_bytes())
