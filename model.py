@@ -136,14 +136,18 @@ def load_model(path=MODEL_PATH):
     check_archive(path)
     start_tensorflow()
     import keras
+    import numpy as np
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+        if shapes == ((None, *INPUT_SHAPE), (None, NUM_CLASSES)):
+            model(np.zeros((1, *INPUT_SHAPE), np.float32))  # some damaged settings show only when the network runs
     except Exception as error:  # a hostile or foreign file fails in as many ways as there are layers
         raise UserError(f"{printable(path)} cannot be loaded by Keras {keras.__version__} ({type(error).__name__}: "
                         f"{_first_line(error)}); train it again with `python train.py`.") from error
-    if getattr(model, "input_shape", None) != (None, *INPUT_SHAPE) or model.output_shape != (None, NUM_CLASSES):
-        raise UserError(f"{printable(path)} is not a model of 28x28 digits: it maps {getattr(model, 'input_shape', '?')} to "
-                        f"{getattr(model, 'output_shape', '?')}; give a model that train.py wrote.")
+    if shapes != ((None, *INPUT_SHAPE), (None, NUM_CLASSES)):
+        raise UserError(f"{printable(path)} is not a model of 28x28 digits: it maps {shapes[0]} to {shapes[1]}; give a model that "
+                        "train.py wrote.")
     return model
 
 

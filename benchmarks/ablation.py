@@ -34,7 +34,6 @@ VARIANTS = {
     "drawn digits: a quarter as many": {"pen_digits": 0.03},
     "drawn digits: twice as many": {"pen_digits": 0.24},
     "no non-digits": {"non_digits": 0.0},
-    "neither (preset mnist)": {"pen_digits": 0.0, "non_digits": 0.0},
     "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0}},
     "no change of pen width": {"augmentation": {"PEN_SHARE": NEVER}},
     "no loss of detail": {"augmentation": {"COARSE_SHARE": NEVER}},

@@ -2,7 +2,7 @@
 
     python benchmarks/accuracy.py --seeds 5                    # `train.py` as it stands
     python benchmarks/accuracy.py --seeds 5 --preset quick
-    python benchmarks/accuracy.py --seeds 5 --table benchmarks/results/accuracy.md
+    python benchmarks/accuracy.py --seeds 5 --table benchmarks/results/accuracy_standard.md
 
 Each seed is one `train.py --seed N` and one `evaluate.py`, in reports/accuracy/. Run it again after an
 interruption: finished seeds are kept, an unfinished training goes on where it stopped.

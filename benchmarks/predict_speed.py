@@ -41,6 +41,11 @@ for start in range(0, len(names), 64):
     run(np.stack([np.asarray(Image.open(os.path.join(sys.argv[4], name))) for name in names[start:start + 64]]))
 """
 
+PLAIN_PREDICT = """
+import sys, numpy as np, keras
+keras.saving.load_model(sys.argv[1], compile=False).predict(np.load(sys.argv[2]), batch_size=500, verbose=0)
+"""
+
 
 def parse_arguments(argv):
     """Return the command line's arguments."""
@@ -165,6 +170,8 @@ def machine():
 def main(argv=None):
     """Measure and print the table. Returns the exit status."""
     arguments = parse_arguments(argv)
+    import numpy as np
+    import data_loader
     from model import MODEL_PATH
     model = str(pathlib.Path(arguments.model or MODEL_PATH).resolve())
     python, predict = sys.executable, [sys.executable, "predict.py", "--model", model]
@@ -190,6 +197,12 @@ def main(argv=None):
         bare, *helps = in_turn(arguments.repeats, [python, "-c", "pass"], *([python, name, "--help"] for name in scripts))
         row("`--help` over bare Python, slowest script", f"{max(helps) - bare:.2f} s "
             f"({scripts[helps.index(max(helps))]})", "below 0.15 s")
+
+        np.save(folder / "x.npy", data_loader.load_mnist().x_test[..., None].astype("float32"))
+        ours, theirs = in_turn(arguments.repeats, [python, "evaluate.py", "--model", model, "--output-dir", str(folder / "reports")],
+                               [python, "-c", PLAIN_PREDICT, model, str(folder / "x.npy")])
+        row("evaluate.py on 10,000 images against importing Keras and `model.predict`", f"{ours:.1f} s / {theirs:.1f} s = "
+            f"{ours / theirs:.2f}", "at most 1.5")
 
         loops = [[python, "-c", TIGHT_LOOP, str(ROOT), model, str(threads), str(folder / "digits")]
                  for threads in sorted({1, os.cpu_count() or 1})]

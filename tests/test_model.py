@@ -245,6 +245,10 @@ def replace_layer(name, **entry):
     (lambda config, layers: config["config"]["layers"].clear(), "damaged|not a model|cannot be loaded"),
     (lambda config, layers: layers["conv_1a"].update(activation="no such"), "cannot be loaded by Keras"),
     (lambda config, layers: config.clear(), "damaged"),
+    # Both load, and fail when the network runs: found by benchmarks/faults.py.
+    (lambda config, layers: layers["conv_1a"].update(dilation_rate=[0.5, 1]), "cannot be loaded by Keras"),
+    (lambda config, layers: [layer for layer in config["config"]["layers"] if layer["name"] == "norm_2a"][0]["inbound_nodes"][0][
+        "kwargs"].update(mask={}), "cannot be loaded by Keras"),
 ])
 def test_hostile_descriptions(change, words, tiny_path):
     import re
