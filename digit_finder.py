@@ -16,8 +16,8 @@ import numpy as np
 import ink as inks
 import ruled_paper
 from mnist_format import already_mnist, mnist_normalise
-from strokes import (MOST_STROKES, cut_stroke, drop_border, drop_specks, group_lines, keep_strokes, label_strokes, level_slant,
-                     line_height, propose_cuts, stroke_widths, turn)
+from strokes import (MOST_STROKES, cut_stroke, drop_border, drop_specks, greatest_width, group_lines, keep_strokes,
+                     label_strokes, level_slant, line_height, propose_cuts, stroke_width, turn)
 
 MOST_PIECES = 5           # a digit is at most this many pieces, or whole strokes, however often they were cut
 MOST_CANDIDATES = 2000    # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
@@ -183,13 +183,13 @@ def find(image, invert="auto"):
     picture = already_mnist(image, invert)
     if picture is not None:
         left, top, width, height = cv2.boundingRect((picture > 64).astype(np.uint8))
-        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, stroke_widths(picture > 127)[1] / max(width, height))
+        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(width, height))
         return Layout(picture[None], np.array([[left, top, left + width, top + height]], np.int32), [whole],
                       [Line(0, 0.0, np.ones(1))], 0.0)
     pictures, boxes, candidates, lines, crowded = [], [], [], [], False
     ink = inks.find_ink(image, invert)
     for version, (strokes, matrix, cost) in enumerate(versions(ink)):
-        width = stroke_widths(strokes.labels > 0)[0]
+        width = stroke_width(strokes.labels > 0)
         start = len(candidates)
         for line in group_lines(strokes.boxes):
             height = line_height(strokes.boxes[line])
@@ -212,7 +212,7 @@ def find(image, invert="auto"):
                     pictures.append(mnist_normalise(mask))
                     boxes.append(original_box(x, y, w, h, matrix, image.shape))
                     candidates.append(Candidate(len(lines) - 1, first, last, run[0][2] + run[-1][3], gap / height,
-                                                h / height, stroke_widths(mask)[1] / max(h, w)))
+                                                h / height, greatest_width(mask) / max(h, w)))
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         pictures.append(np.zeros((28, 28), np.uint8))

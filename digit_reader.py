@@ -7,6 +7,8 @@
 `digit_finder.find` proposes candidates; the network tells digits from fragments; dynamic programming over
 each line picks the reading with the best evidence; what is left without evidence is no digit.
 """
+import math
+
 import numpy as np
 
 import digit_finder
@@ -57,29 +59,40 @@ class DigitReader:
         """
         if not layouts:
             return []
-        scores = self.network(np.concatenate([layout.pictures for layout in layouts]))
+        pictures = np.concatenate([layout.pictures for layout in layouts])
+        probabilities = np.asarray(self.network(pictures), np.float64)
+        probabilities[~pictures.any(axis=(1, 2))] = 0.1     # nothing seen is no evidence for any digit
+        digits, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
         records, start = [], 0
         for layout in layouts:
-            probabilities = np.asarray(scores[start:start + len(layout.pictures)], np.float64)
-            start += len(layout.pictures)
-            probabilities[~layout.pictures.any(axis=(1, 2))] = 0.1     # nothing seen is no evidence for any digit
-            lines = [[choose_single(layout, probabilities)]] if single else \
-                choose_lines(layout, probabilities, self.min_confidence)
-            records.append(make_record(layout, probabilities, lines, top_k))
+            these = slice(start, start + len(layout.pictures))
+            start = these.stop
+            lines = [[choose_single(layout, confidences[these])]] if single else \
+                choose_lines(layout, digits[these], confidences[these], self.min_confidence)
+            records.append(make_record(layout, probabilities[these], lines, top_k))
         return records
 
 
-def choose_single(layout, probabilities):
-    """Return the index of the candidate that reads best as the one digit of the picture."""
+def choose_single(layout, confidences):
+    """Return the index of the candidate that reads best as the one digit, by each one's highest probability."""
     def worth(i):
         c = layout.candidates[i]
         cost = layout.lines[c.line].cost if c.line >= 0 else 0.0
-        return probabilities[i].max() * min(1, c.height) - 0.2 * c.cuts - 0.3 * cost
+        return confidences[i] * min(1, c.height) - 0.2 * c.cuts - 0.3 * cost
     return max(range(len(layout.candidates)), key=worth)
 
 
-def choose_lines(layout, probabilities, min_confidence):
-    """Return the lines of the number: lists of indices of candidates, in reading order."""
+def choose_lines(layout, digits, confidences, min_confidence):
+    """Choose the lines of the number.
+
+    Args:
+        layout: digit_finder.Layout with N candidates.
+        digits, confidences: for each candidate, its most probable digit and that digit's probability (lists of N).
+        min_confidence: see `DigitReader`.
+
+    Returns:
+        list of lists of indices of candidates, in reading order.
+    """
     if layout.clutter > MOST_CLUTTER:
         return []
     members = {}
@@ -88,41 +101,40 @@ def choose_lines(layout, probabilities, min_confidence):
     readings = {}
     for number, line in enumerate(layout.lines):
         reading = readings.setdefault(line.version, [line.cost, []])
-        cost, chosen = best_path(line.pieces, members[number], layout.candidates, probabilities)
+        cost, chosen = best_path(line.pieces, members[number], layout.candidates, confidences)
         reading[0] += cost + LINE_COST
-        chosen = accept(chosen, layout.candidates, probabilities, min_confidence)
+        chosen = accept(chosen, layout.candidates, digits, confidences, min_confidence)
         if chosen:
             reading[1].append(chosen)
     readings = [reading for reading in readings.values() if reading[1]]
     return min(readings, key=lambda reading: reading[0])[1] if readings else []
 
 
-def accept(chosen, candidates, probabilities, min_confidence):
+def accept(chosen, candidates, digits, confidences, min_confidence):
     """Keep those of a line's candidates (indices) that may be digits, if enough of them are digits beyond doubt."""
     chosen = [i for i in chosen
-              if candidates[i].thickness <= (THICKEST_ONE if probabilities[i].argmax() == 1 else THICKEST)]
-    certain = any(probabilities[i].max() * np.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
-    strong = sum(probabilities[i].max() >= min_confidence for i in chosen)
+              if candidates[i].thickness <= (THICKEST_ONE if digits[i] == 1 else THICKEST)]
+    certain = any(confidences[i] * math.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
+    strong = sum(confidences[i] >= min_confidence for i in chosen)
     if not certain or strong < STRONG_SHARE * len(chosen):
         return []
     # A number that lost a digit is always wrong; with a doubtful one it may be right, and its confidence tells.
-    return [i for i in chosen if probabilities[i].max() >= min(WEAK_CONFIDENCE, min_confidence)]
+    return [i for i in chosen if confidences[i] >= min(WEAK_CONFIDENCE, min_confidence)]
 
 
-def best_path(pieces, members, candidates, probabilities):
+def best_path(pieces, members, candidates, confidences):
     """Choose the runs of pieces that together explain a line best (dynamic programming from left to right).
 
     Args:
         pieces: (n,) heights of the pieces, in heights of the line.
         members: indices of the candidates in this line.
-        candidates, probabilities: of the whole layout.
+        candidates, confidences: of the whole layout, the highest probability of each.
 
     Returns:
         (cost, list of indices of the chosen candidates from left to right).
     """
     count = len(pieces)
-    best, back = np.full(count + 1, np.inf), [None] * (count + 1)
-    best[0] = 0
+    best, back = [0.0] + [math.inf] * count, [None] * (count + 1)
     ending = {}
     for i in members:
         ending.setdefault(candidates[i].last, []).append(i)
@@ -130,7 +142,7 @@ def best_path(pieces, members, candidates, probabilities):
         best[end + 1], back[end + 1] = best[end] + JUNK_COST * pieces[end], (end, None)
         for i in ending.get(end, []):
             c = candidates[i]
-            cost = (best[c.first] - DOUBT_COST * np.log(max(probabilities[i].max(), 1e-9)) + CUT_COST * c.cuts
+            cost = (best[c.first] - DOUBT_COST * math.log(max(confidences[i], 1e-9)) + CUT_COST * c.cuts
                     + GAP_COST * max(0, c.gap - 0.1) + SMALL_COST * max(0, 0.55 - c.height))
             if cost < best[end + 1]:
                 best[end + 1], back[end + 1] = cost, (c.first, i)

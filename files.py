@@ -24,12 +24,16 @@ class UserError(Exception):
 
 def printable(text):
     """Return `text` with control characters escaped, so that a file name cannot steer a terminal."""
+    text = os.fspath(text)
+    if text.isprintable():
+        return text
+
     def escape(character):
         if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
             return f"\\x{ord(character) - 0xDC00:02x}"
         return character if character.isprintable() else character.encode("unicode_escape", "backslashreplace").decode()
 
-    return "".join(map(escape, os.fspath(text)))
+    return "".join(map(escape, text))
 
 
 def run(main):

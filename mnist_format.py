@@ -7,7 +7,7 @@ NumPy and OpenCV only.
 import cv2
 import numpy as np
 
-from strokes import stroke_widths
+from strokes import stroke_width
 
 
 def fit(ink):
@@ -52,7 +52,7 @@ def mnist_normalise(ink):
     if max(ink.shape) < 80:                           # enlarge first, so that widths can be set finely
         factor = 80 / max(ink.shape)
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    grow = round((0.085 * max(ink.shape) - stroke_widths(ink > 0.5)[0]) / 2)
+    grow = round((0.085 * max(ink.shape) - stroke_width(ink > 0.5)) / 2)
     if grow > 0:
         ink = cv2.dilate(np.pad(ink, grow), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
     return fit(np.clip(ink, 0, 1))
@@ -61,7 +61,7 @@ def mnist_normalise(ink):
 def already_mnist(image, invert="auto"):
     """Return a picture that is in MNIST's own format as it is, ink on 0; None when it is not.
 
-    That is: 28x28, grey, an even border, ink that spans 20 pixels (18 to 22) and whose centre of mass lies within a
+    That is: 28x28, grey, a border of plain paper, ink that spans 20 pixels (18 to 22) and whose centre of mass lies within a
     pixel of (14, 14). Going through a mask of strokes would only blur it.
 
     Args:
@@ -77,10 +77,11 @@ def already_mnist(image, invert="auto"):
     if image.ndim == 3 and (cv2.absdiff(image[..., 0], grey).max() > 16 or cv2.absdiff(image[..., 2], grey).max() > 16):
         return None
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = int(border[0]) if border.max() - border.min() <= 24 else 128
-    if 24 < paper < 231 or invert == ("yes" if paper <= 24 else "no"):
+    most = 0.85 * len(border)                         # a digit with its weight at one end may touch the frame
+    light_on_dark = np.count_nonzero(border <= 24) >= most
+    if not light_on_dark and np.count_nonzero(border >= 231) < most or invert == ("yes" if light_on_dark else "no"):
         return None
-    ink = grey if paper <= 24 else 255 - grey
+    ink = grey if light_on_dark else 255 - grey
     left, top, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
     if not 18 <= max(width, height) <= 22 or ink.max() < 160:
         return None

@@ -24,13 +24,22 @@ class Strokes(NamedTuple):
     labels: np.ndarray
 
 
-def stroke_widths(mask):
-    """Return the typical and the greatest width of the strokes in `mask` (h, w) bool, in pixels (0, 0: no ink)."""
-    if not mask.any():
-        return 0.0, 0.0
-    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
+def stroke_width(mask):
+    """Return the typical width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
+    distance = _distance_to_paper(mask)
     ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3)))) & (distance > 0)]
-    return max(1.0, 2 * quantile(ridge, 0.5) - 1), max(1.0, 2 * float(ridge.max()) - 1)
+    return max(1.0, 2 * quantile(ridge, 0.5) - 1) if len(ridge) else 0.0
+
+
+def greatest_width(mask):
+    """Return the greatest width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
+    distance = float(_distance_to_paper(mask).max())
+    return max(1.0, 2 * distance - 1) if distance else 0.0
+
+
+def _distance_to_paper(mask):
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return cv2.distanceTransform(padded, cv2.DIST_L2, 3)
 
 
 def label_strokes(mask):

@@ -191,8 +191,7 @@ def test_dynamic_programming_takes_the_likeliest_pieces():
     candidates = [digit_finder.Candidate(0, 0, 0, 0, 0, 1, 0.1), digit_finder.Candidate(0, 0, 1, 0, 0, 1, 0.1),
                   digit_finder.Candidate(0, 1, 1, 0, 0, 1, 0.1)]
     for sure, wanted in (([0.9, 0.6, 0.9], [0, 2]), ([0.6, 0.9, 0.6], [1])):
-        probabilities = np.stack([np.r_[p, np.full(9, (1 - p) / 9)] for p in sure])
-        assert digit_reader.best_path(np.ones(2), [0, 1, 2], candidates, probabilities)[1] == wanted
+        assert digit_reader.best_path(np.ones(2), [0, 1, 2], candidates, sure)[1] == wanted
 
 
 def composed_images(mnist, count, generator):
