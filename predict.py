@@ -28,6 +28,7 @@ import files
 from files import UserError, printable
 
 PROGRESS_FROM = 20              # images; fewer are done before a progress bar is of use
+ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 def parse_arguments(argv):
@@ -126,7 +127,7 @@ def json_text(record):
         record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
     record["digits"] = [{**one, "confidence": round(one["confidence"], 6),
                          "top": [[digit, round(p, 6)] for digit, p in one["top"]]} for one in record["digits"]]
-    return json.dumps(record, allow_nan=False)
+    return ENCODE(record)
 
 
 def csv_line(cells):
