@@ -76,6 +76,7 @@ def report(metrics, labels, probabilities):
 def write_reports(folder, images, metrics):
     """Write metrics.json and the three pictures to `folder` and return their paths. Raises UserError."""
     import figures
+    from figure_style import DPI
     folder = pathlib.Path(folder)
     pictures = {
         "confusion_matrix": figures.confusion_matrix(metrics["confusion_matrix"]),
@@ -84,7 +85,7 @@ def write_reports(folder, images, metrics):
     }
     for name, figure in pictures.items():
         with files.atomic_write(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, dpi=figures.DPI)
+            figure.savefig(temporary, dpi=DPI)
     files.write_json(folder / "metrics.json", metrics)
     return [folder / "metrics.json", *(folder / f"{name}.png" for name in pictures)]
 

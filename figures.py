@@ -2,7 +2,7 @@
 
     import figures
     figures.training_curves(history)                                         # shows itself in a notebook
-    figures.confusion_matrix(matrix).savefig("confusion_matrix.png", dpi=figures.DPI)
+    figures.confusion_matrix(matrix).savefig("confusion_matrix.png", dpi=figure_style.DPI)
 
 The data, and how a photo becomes 28x28 pixels, are drawn by figures_data.py, what goes on inside the network by
 figures_network.py; how all of them look is in figure_style.py. Every title says what there is to see. Images are
@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
-from figure_style import (BLUE, DIGIT_COLOURS, DIGITS, DPI, ERROR_COLOURS, GREY, PALE, VERMILLION, add_axes, gallery,
+from figure_style import (BLUE, DIGIT_COLOURS, DIGITS, ERROR_COLOURS, GREY, PALE, VERMILLION, add_axes, gallery,
                           new_figure, percent, show_digit, styled)
 
 
@@ -56,7 +56,7 @@ def compare_trainings(groups, title, note=""):
         groups: dict, name of a panel to a dict of (name of a training to its history, see `training_curves`).
         title, note: the heading.
     """
-    figure = new_figure(11, 4.6, title, note)
+    figure = new_figure(11, 4.8, title, note)
     panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75)
               for k in range(len(groups))]
     for axes, (name, trainings) in zip(panels, groups.items()):
@@ -65,10 +65,12 @@ def compare_trainings(groups, title, note=""):
                       marker="os^D"[number % 4], markersize=6, label=training)
         _epoch_axes(axes, name, history["epoch"])
         _error_scale(axes)
-        axes.legend(loc="upper right", handlelength=1.5)
+        axes.set_title(name, pad=26)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.04, 0.98), ncols=len(trainings), handlelength=1, columnspacing=0.9,
+                    handletextpad=0.4, borderpad=0.2, fontsize=11)
     lowest, highest = zip(*(axes.dataLim.intervaly for axes in panels))
-    for axes in panels:  # one scale, with room for the legend above
-        axes.set_ylim(max(min(lowest) / 1.6, 0), min(3 * max(highest), 2))
+    for axes in panels:  # one scale
+        axes.set_ylim(max(min(lowest) / 1.6, 0), 1.3 * max(highest))
     panels[0].set_ylabel("misread validation digits")
     return figure
 

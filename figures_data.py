@@ -29,8 +29,8 @@ def sample_digits(images, labels, per_class=12, seed=0):
         chosen = random.permutation(np.flatnonzero(labels == digit))[:per_class]
         tiles[digit, :len(chosen)] = images[chosen]
     figure = new_figure(max(7, 0.6 * per_class + 1.3), 6.95,
-                     f"{len(labels):,} handwritten digits, {per_class} of each drawn at random",
-                     "beside each row: the digit and how many images of it there are")
+                        f"{len(labels):,} handwritten digits, {per_class} of each drawn at random",
+                        "beside each row: the digit and how many images of it there are")
     axes = add_axes(figure, 1.2, 0.05, 0.6 * per_class, 6)
     axes.imshow(mosaic(tiles.reshape(-1, 28, 28), per_class), cmap="gray_r", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=np.arange(10) * 32 + 13.5)
@@ -91,7 +91,7 @@ def augmentation(images, variants):
 
 @styled
 def embedding(points, labels, title="Digits that look alike lie together", note="", misread=None):
-    """Draw images as points in the plane, each as the digit that it is; the digits' names stand in the middle of theirs.
+    """Draw images as points in the plane, each as the digit that it is; large digits stand where most of theirs are.
 
     Args:
         points: (N, 2) float, such as of `insight.embed`.
@@ -105,7 +105,8 @@ def embedding(points, labels, title="Digits that look alike lie together", note=
     for digit in np.unique(labels):
         group = points[labels == digit]
         axes.scatter(*group.T, s=34, marker=f"${digit}$", color=DIGIT_COLOURS[digit], lw=0.3)
-        name = axes.text(*np.median(group, axis=0), digit, fontsize=26, fontweight="bold", ha="center", va="center",
+        apart = np.sort(np.linalg.norm(group[:, None] - group, axis=2), axis=1)[:, min(20, len(group) - 1)]
+        name = axes.text(*group[apart.argmin()], digit, fontsize=26, fontweight="bold", ha="center", va="center",
                          color=DIGIT_COLOURS[digit])
         name.set_path_effects([patheffects.withStroke(linewidth=5, foreground="white")])
     if misread is not None and np.any(misread):
@@ -137,7 +138,7 @@ def normalisation(ink, picture, title="How MNIST draws a digit"):
     if len(rows):
         centre = [np.average(np.arange(28), weights=picture.sum(axis=axis)) for axis in (0, 1)]
         box = columns[0] - 0.5, rows[0] - 0.5
-        right.add_patch(Rectangle(box, columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1, fill=False, ec=BLUE, lw=2))
+        right.add_patch(Rectangle(box, columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1, fill=False, ec=BLUE, lw=2, zorder=3))
         right.plot(*centre, "+", color=VERMILLION, markersize=18, mew=3)
         right.set(title=f"28 x 28; the digit {columns[-1] - columns[0] + 1} x {rows[-1] - rows[0] + 1}, its centre (+)")
     right.set(xlabel="pixels", xticks=(0, 7, 14, 21, 27), yticks=(0, 7, 14, 21, 27))
@@ -158,12 +159,12 @@ def panels(pictures, title, note="", columns=3):
     """
     columns = min(columns, len(pictures))
     rows, width = -(-len(pictures) // columns), 10.4 / columns
-    height = max((width - 0.2) * picture.shape[0] / picture.shape[1] for _, picture in pictures)
+    height = max((width - 0.25) * picture.shape[0] / picture.shape[1] for _, picture in pictures)
     height = min(height, 1.2 * width)
-    figure = new_figure(10.4, rows * (height + 0.5) + 0.95, title, note)
+    figure = new_figure(10.4, rows * (height + 0.45) + (0.75 if note else 0.5), title, note)
     for number, (name, picture) in enumerate(pictures):
         row, column = divmod(number, columns)
-        axes = add_axes(figure, 0.15 + column * width, (rows - 1 - row) * (height + 0.5) + 0.12, width - 0.25, height)
+        axes = add_axes(figure, 0.15 + column * width, (rows - 1 - row) * (height + 0.45) + 0.12, width - 0.25, height)
         axes.set_title(name, fontsize=11.5)
         _show(axes, picture)
     return figure
@@ -214,7 +215,8 @@ def _show(axes, picture):
     """Draw one picture of `panels` into axes."""
     if picture.ndim == 2 and picture.dtype.kind == "i":
         colours = np.array([[int(colour[i:i + 2], 16) for i in (1, 3, 5)] for colour in DIGIT_COLOURS[:8]], np.uint8)
-        picture = np.where((picture > 0)[..., None], colours[picture % 8], np.where(picture < 0, 205, 255)[..., None].astype(np.uint8))
+        blank = np.where(picture < 0, 205, 255).astype(np.uint8)
+        picture = np.where((picture > 0)[..., None], colours[picture % 8], blank[..., None])
     options = {} if picture.ndim == 3 else {"cmap": "gray_r", "vmin": 0}
     axes.imshow(picture, interpolation="antialiased", **options)
     axes.set(xticks=[], yticks=[])

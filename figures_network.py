@@ -25,7 +25,8 @@ def filters(kernels, name="first layer"):
     limit, columns = float(np.abs(tiles).max()) or 1.0, min(len(tiles), 8)
     rows = -(-len(tiles) // columns)
     figure = new_figure(max(6.5, 0.8 * columns + 1.2), 0.8 * rows + 1.1,
-                     f"{len(tiles)} kernels of {height}x{width}: {name}", "how a pixel counts: blue for, orange against, white not at all")
+                        f"{len(tiles)} kernels of {height}x{width}: {name}",
+                        "how a pixel counts: blue for, orange against, white not at all")
     axes = add_axes(figure, 0.2, 0.15, 0.8 * columns, 0.8 * rows)
     axes.imshow(mosaic(tiles, columns, gap=3, repeat=8, fill=np.nan), cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
     axes.axis("off")

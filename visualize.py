@@ -20,8 +20,7 @@
     reading             the stages of reading a photo
 
 Each becomes NAME.png. Without names, what lacks its files is left out, and a sentence says why. Exit status: 0 all
-drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. The pictures are drawn by functions of figures.py,
-figures_data.py and figures_network.py, which a notebook can call with arrays of its own.
+drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py draw; a notebook can call them.
 """
 import argparse
 import csv
@@ -35,8 +34,7 @@ from files import UserError, printable
 from model import MODEL_PATH
 
 RANDOM_DIGITS, UNSURE_DIGITS = 30, 10  # of predictions.png
-EXPLAINED_DIGITS = 6  # of saliency.png
-EMBEDDED_DIGITS = 2000  # of embedding.png; t-SNE takes seconds for these, and minutes for all
+EXPLAINED_DIGITS, EMBEDDED_DIGITS = 6, 2000  # of saliency.png and embedding.png; t-SNE would take minutes for all
 AUGMENTED_DIGITS, VARIANTS = 6, 9  # of augmentation.png
 PHOTO_PATH = MODEL_PATH.parents[1] / "images" / "examples" / "two_lines.jpg"
 
@@ -97,7 +95,8 @@ class Material:
 
     Attributes (asking for one raises UserError where its file is missing or damaged):
         data: data_loader.Dataset. model: keras.Model. history: dict of lists, see `read_history`.
-        photo: (H, W, 3) uint8. image: ((28, 28) uint8, its label), the test image to look into. probabilities: (N, 10) for the test images. measures: of them, see `scores.measure`.
+        photo: (H, W, 3) uint8. image: ((28, 28) uint8, its label), the test image to look into.
+        probabilities: (N, 10) for the test images. measures: of them, see `scores.measure`.
     """
 
     def __init__(self, model_path=MODEL_PATH, data_path=None, photo_path=PHOTO_PATH, index=0):
@@ -267,9 +266,9 @@ def read_history(path):
 
 def save(figure, path):
     """Write a matplotlib Figure to `path` as PNG, whole or not at all, and return the path. Raises UserError."""
-    import figures
+    from figure_style import DPI
     with files.atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=figures.DPI)
+        figure.savefig(temporary, dpi=DPI)
     return path
 
 

@@ -20,7 +20,8 @@ def test_filters():
 def test_feature_maps():
     maps = np.zeros((26, 26, 20))
     maps[5, 6, 1] = 3.0
-    figure = figures_network.feature_maps(np.full((28, 28), 200, np.uint8), [("relu_1a", maps), ("pool_1", maps[::2, ::2, :8] + 7)], label=7)
+    digit = np.full((28, 28), 200, np.uint8)
+    figure = figures_network.feature_maps(digit, [("relu_1a", maps), ("pool_1", maps[::2, ::2, :8] + 7)], label=7)
     words = texts(figure)
     assert "What the first layers see in this 7" in words
     assert "relu_1a: 10 of 20 maps, 26x26" in words and "pool_1: 8 of 8 maps, 13x13" in words
