@@ -39,11 +39,11 @@ def training_pictures(images, labels, pen_digits, non_digits, seed):
     return np.concatenate([images, *added]), np.concatenate([labels, *added_labels]).astype(np.uint8)
 
 
-def training_batches(images, labels, batch_size, seed, first_epoch, epochs):
+def training_batches(images, labels, batch_size, seed, first_epoch, epochs, augmented=True):
     """Return a tf.data.Dataset of augmented batches for the epochs from `first_epoch` on.
 
     Order and augmentation depend only on the seed, the epoch and the batch, so a resumed training sees what an
-    uninterrupted one would have seen.
+    uninterrupted one would have seen. `augmented=False` leaves the images as they are.
 
     Yields:
         pictures (batch_size, 28, 28, 1) float32, 0 to 255, and targets (batch_size, 10) float32 that sum to 1.
@@ -61,7 +61,7 @@ def training_batches(images, labels, batch_size, seed, first_epoch, epochs):
         targets = tf.one_hot(tf.gather(labels, indices), 10)  # all zeros for NOT_A_DIGIT
         is_digit = tf.reduce_sum(targets, axis=1, keepdims=True)
         targets = targets * (1 - LABEL_SMOOTHING) + 0.1 * (LABEL_SMOOTHING * is_digit + 1 - is_digit)
-        return augment(pictures, tf.stack([seed, tf.cast(step, tf.int32)])), targets
+        return augment(pictures, tf.stack([seed, tf.cast(step, tf.int32)])) if augmented else pictures, targets
 
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing is left to tune, and its thread would hold up the end by up to a minute

@@ -1,131 +1,241 @@
-"""Draw what the data, the training and the network look like.
+"""Draw what the data, the training, the network and the reading of a photo look like.
 
-    python visualize.py                                  # five pictures into reports/
+    python visualize.py                                  # everything, into reports/
+    python visualize.py saliency embedding               # these two
+    python visualize.py reading --photo my_photo.jpg     # how a photo of yours is read
     python visualize.py --model models/mine.keras --data my_digits/ --output-dir pictures/
-    python visualize.py --image 7 --show                 # look into test image 7, in windows
+    python visualize.py feature_maps --image 7 --show    # look into test image 7, in a window
 
-    samples.png            sample digits of each class, from the training data
-    training_curves.png    error, loss and learning rate over the epochs, from the history beside the model
-    predictions.png        test digits with the digit read and its confidence, wrong ones marked
-    filters.png            the kernels of the first convolution
-    feature_maps.png       what the first layers make of one test digit
+    samples             sample digits of each class, from the training data
+    augmentation        digits before and after the changes that training makes to them
+    training_curves     error, loss and learning rate over the epochs, from the history beside the model
+    predictions         test digits with the digit read and its confidence, wrong ones marked
+    confusion_matrix    which digits are taken for which, counts and shares
+    reliability         whether the stated confidence can be believed
+    mistakes            the misread digits that the network was surest of, with all ten probabilities
+    filters             the kernels of the first convolution
+    feature_maps        what the first layers make of one test digit
+    saliency            what in a picture speaks for the digit that is read, and what against the next likely one
+    embedding           test digits in the plane, near each other where the network finds them alike
+    reading             the stages of reading a photo
 
-The pictures are drawn by functions of figures.py, which a notebook can call with arrays of its own.
+Each becomes NAME.png. Without names, what lacks its files is left out, and a sentence says why. Exit status: 0 all
+drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py draw; a notebook can call them.
 """
 import argparse
 import csv
+import functools
 import math
 import pathlib
+import sys
 
 import files
 from files import UserError, printable
 from model import MODEL_PATH
 
 RANDOM_DIGITS, UNSURE_DIGITS = 30, 10  # of predictions.png
+EXPLAINED_DIGITS, EMBEDDED_DIGITS = 6, 2000  # of saliency.png and embedding.png; t-SNE would take minutes for all
+AUGMENTED_DIGITS, VARIANTS = 6, 9  # of augmentation.png
+PHOTO_PATH = MODEL_PATH.parents[1] / "images" / "examples" / "two_lines.jpg"
 
 
 def main(argv=None):
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH,
-                        help="the model to draw (default: models/mnist_cnn.keras)")
-    parser.add_argument("--data", help="a .npz, a folder of IDX files or a folder with one sub-folder of images per "
-                        "digit (default: MNIST)")
-    parser.add_argument("--output-dir", type=pathlib.Path, default="reports",
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
+    parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
+    parser.add_argument("--data", metavar="PATH", help="a .npz, a folder of IDX files or a folder with one sub-folder of "
+                        "images per digit (default: MNIST)")
+    parser.add_argument("--photo", metavar="PATH", help="the picture of which to draw the reading (default: "
+                        "images/examples/two_lines.jpg)")
+    parser.add_argument("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER",
                         help="where to write (default: %(default)s)")
-    parser.add_argument("--image", type=int, default=0,
-                        help="number of the test image for feature_maps.png, from 0 (default: %(default)s)")
+    parser.add_argument("--image", type=int, metavar="N",
+                        help="number of the test image for feature_maps.png, from 0 (default: 0)")
     parser.add_argument("--show", action="store_true", help="open the pictures in windows, too")
     arguments = parser.parse_args(argv)
+    unknown = [name for name in arguments.names if name not in FIGURES]
+    if unknown:
+        parser.error(f"there is no picture named {printable(unknown[0])}; choose from {', '.join(FIGURES)}")
     if arguments.show:
         check_display()
-
-    from data_loader import load_dataset
-    from model import check_archive, load_model
-    check_archive(arguments.model)
-    history = read_history(arguments.model.with_suffix(".csv"))
-    data = load_dataset(arguments.data)
-    if not 0 <= arguments.image < len(data.x_test):
-        raise UserError(f"there is no test image {arguments.image}; give an --image from 0 to {len(data.x_test) - 1}.")
+    material = Material(arguments.model or MODEL_PATH, arguments.data, arguments.photo or PHOTO_PATH, arguments.image or 0)
+    left_out = {}
+    for name in arguments.names or FIGURES:
+        for need in FIGURES[name][1]:
+            try:
+                getattr(material, need)
+            except UserError as error:
+                # What is asked for by name, of a figure or of a file, is not left out in silence.
+                if arguments.names or getattr(arguments, need, None) is not None:
+                    raise
+                left_out[name] = str(error)
     files.make_folder(arguments.output_dir)
 
     paths = []
-    for name, figure in draw(load_model(arguments.model), data, history, arguments.image):
-        paths.append(save(figure, arguments.output_dir / f"{name}.png"))
-        print(f"wrote {printable(paths[-1])}", flush=True)
+    for name in dict.fromkeys(arguments.names or FIGURES):
+        if name not in left_out:
+            paths.append(save(FIGURES[name][0](material), arguments.output_dir / f"{name}.png"))
+            print(f"wrote {printable(paths[-1])}", flush=True)
+    for name, reason in left_out.items():
+        print(f"visualize.py: left out {name}: {reason}", file=sys.stderr)
     if arguments.show:
         show(paths)
-    return 0
+    return 2 if not paths else 1 if left_out else 0
 
 
-def draw(model, data, history, image=0):
-    """Yield (name, matplotlib Figure) of each picture.
+class Material:
+    """What the figures are drawn from, each part loaded or computed when it is first asked for.
 
     Args:
-        model: keras.Model of (N, 28, 28, 1) pixels, 0 to 255, to (N, 10) probabilities.
-        data: data_loader.Dataset.
-        history: dict of lists, see `read_history`.
-        image: index of the test image for the feature maps.
-    """
-    import numpy as np
-    import figures
-    from model import predict
-    yield "samples", figures.sample_digits(data.x_train, data.y_train)
-    yield "training_curves", figures.training_curves(history)
+        model_path: a `.keras` file.
+        data_path: see `data_loader.load_dataset`.
+        photo_path: path of a picture.
+        index: of the test image to look into.
 
-    probabilities = predict(model, data.x_test)
-    chosen = choose_digits(probabilities)
+    Attributes (asking for one raises UserError where its file is missing or damaged):
+        data: data_loader.Dataset. model: keras.Model. history: dict of lists, see `read_history`.
+        photo: (H, W, 3) uint8. image: ((28, 28) uint8, its label), the test image to look into.
+        probabilities: (N, 10) for the test images. measures: of them, see `scores.measure`.
+    """
+
+    def __init__(self, model_path=MODEL_PATH, data_path=None, photo_path=PHOTO_PATH, index=0):
+        self.model_path, self.data_path, self.photo_path, self.index = pathlib.Path(model_path), data_path, photo_path, index
+
+    @functools.cached_property
+    def data(self):
+        from data_loader import load_dataset
+        return load_dataset(self.data_path)
+
+    @functools.cached_property
+    def image(self):
+        if not 0 <= self.index < len(self.data.x_test):
+            raise UserError(f"there is no test image {self.index}; give an --image from 0 to {len(self.data.x_test) - 1}.")
+        return self.data.x_test[self.index], int(self.data.y_test[self.index])
+
+    @functools.cached_property
+    def model(self):
+        from model import load_model
+        return load_model(self.model_path)
+
+    @functools.cached_property
+    def history(self):
+        return read_history(self.model_path.with_suffix(".csv"))
+
+    @functools.cached_property
+    def photo(self):
+        from image_loader import load_image
+        return load_image(self.photo_path)
+
+    @functools.cached_property
+    def probabilities(self):
+        from model import predict
+        return predict(self.model, self.data.x_test)
+
+    @functools.cached_property
+    def measures(self):
+        from scores import measure
+        return measure(self.data.x_test, self.data.y_test, self.probabilities)
+
+
+def draw_samples(material):
+    import figures_data
+    return figures_data.sample_digits(material.data.x_train, material.data.y_train)
+
+
+def draw_augmentation(material):
+    import numpy as np
+    import figures_data
+    from augmentation import augment
+    images = material.data.x_train[:AUGMENTED_DIGITS]
+    copies = np.repeat(images, VARIANTS, axis=0)[..., None].astype(np.float32)
+    return figures_data.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
+
+
+def draw_training_curves(material):
+    import figures
+    return figures.training_curves(material.history)
+
+
+def draw_predictions(material):
+    import figures
+    from insight import choose_digits
+    chosen, data = choose_digits(material.probabilities, RANDOM_DIGITS, UNSURE_DIGITS), material.data
     note = f"{RANDOM_DIGITS} drawn at random, then the {UNSURE_DIGITS} read with least confidence" \
         if len(chosen) == RANDOM_DIGITS + UNSURE_DIGITS else ""
-    yield "predictions", figures.predictions(data.x_test[chosen], data.y_test[chosen], probabilities[chosen], note=note)
-
-    layer = first_convolution(model)
-    yield "filters", figures.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
-    yield "feature_maps", figures.feature_maps(data.x_test[image], stage_outputs(model, data.x_test[image]),
-                                               int(data.y_test[image]))
+    return figures.predictions(data.x_test[chosen], data.y_test[chosen], material.probabilities[chosen], note=note)
 
 
-def choose_digits(probabilities, seed=0):
-    """Return indices of RANDOM_DIGITS drawn at random and UNSURE_DIGITS of least confidence, the least sure last.
+def draw_confusion_matrix(material):
+    import figures
+    return figures.confusion_matrix(material.measures["confusion_matrix"])
 
-    Args:
-        probabilities: (N, 10) float; with fewer than RANDOM_DIGITS + UNSURE_DIGITS images, all are returned.
-    """
+
+def draw_reliability(material):
+    import figures
+    return figures.reliability_diagram(material.measures["calibration"], material.measures["expected_calibration_error"])
+
+
+def draw_mistakes(material):
+    import figures
+    return figures.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
+
+
+def draw_filters(material):
     import numpy as np
-    by_confidence = np.argsort(-np.max(probabilities, axis=1), kind="stable")
-    others, unsure = by_confidence[:-UNSURE_DIGITS], by_confidence[-UNSURE_DIGITS:]
-    return np.concatenate([np.random.default_rng(seed).permutation(others)[:RANDOM_DIGITS], unsure])
+    import figures_network
+    import insight
+    layer = insight.first_convolution(material.model)
+    return figures_network.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
 
 
-def first_convolution(model):
-    """Return the model's first Conv2D layer. Raises UserError when it has none."""
-    from keras.layers import Conv2D
-    for layer in model.layers:
-        if isinstance(layer, Conv2D):
-            return layer
-    raise UserError("the model has no convolution to draw; give a model that train.py wrote.")
+def draw_feature_maps(material):
+    import figures_network
+    import insight
+    image, label = material.image
+    return figures_network.feature_maps(image, insight.stage_outputs(material.model, image), label)
 
 
-def stage_outputs(model, image, stages=4):
-    """Return [(layer name, maps)] of the first stages: each convolution's output, and what it comes to for the next.
+def draw_saliency(material):
+    import figures_network
+    import insight
+    images = material.data.x_test[insight.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)]
+    return figures_network.saliency(images, *insight.saliency(material.model, images))
 
-    Args:
-        model: keras.Model.
-        image: (28, 28) uint8.
-        stages: how many at most.
 
-    Returns:
-        list of (str, (height, width, channels) float32).
-    """
-    import keras
-    import numpy as np
-    following = (keras.layers.Conv2D, keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)
-    first = model.layers.index(first_convolution(model))
-    ends = [layer for layer, successor in zip(model.layers[first:], model.layers[first + 1:])
-            if isinstance(layer, keras.layers.Conv2D) or isinstance(successor, following)][:stages]
-    until = keras.Model(model.input, [layer.output for layer in ends])
-    outputs = until(image[np.newaxis, ..., np.newaxis].astype(np.float32))
-    return [(layer.name, np.asarray(output)[0]) for layer, output in zip(ends, outputs)]
+def draw_embedding(material):
+    import figures_data
+    import insight
+    images, labels = material.data.x_test[:EMBEDDED_DIGITS], material.data.y_test[:EMBEDDED_DIGITS]
+    misread = material.probabilities[:EMBEDDED_DIGITS].argmax(axis=1) != labels
+    return figures_data.embedding(insight.embed(insight.last_features(material.model, images)), labels,
+                                  "Digits that the network finds alike lie together",
+                                  f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: "
+                                  "misread", misread)
+
+
+def draw_reading(material):
+    import figures_data
+    import reading_steps
+    from network import load_network
+    steps = reading_steps.follow(material.photo, load_network(material.model_path))
+    return figures_data.reading_stages(steps, printable(pathlib.Path(material.photo_path).name))
+
+
+FIGURES = {  # name: how to draw it, and what it needs
+    "samples": (draw_samples, ["data"]),
+    "augmentation": (draw_augmentation, ["data"]),
+    "training_curves": (draw_training_curves, ["history"]),
+    "predictions": (draw_predictions, ["model", "data"]),
+    "confusion_matrix": (draw_confusion_matrix, ["model", "data"]),
+    "reliability": (draw_reliability, ["model", "data"]),
+    "mistakes": (draw_mistakes, ["model", "data"]),
+    "filters": (draw_filters, ["model"]),
+    "feature_maps": (draw_feature_maps, ["model", "data", "image"]),
+    "saliency": (draw_saliency, ["model", "data"]),
+    "embedding": (draw_embedding, ["model", "data"]),
+    "reading": (draw_reading, ["model", "photo"]),
+}
 
 
 def read_history(path):
@@ -156,9 +266,9 @@ def read_history(path):
 
 def save(figure, path):
     """Write a matplotlib Figure to `path` as PNG, whole or not at all, and return the path. Raises UserError."""
-    import figures
+    from figure_style import DPI
     with files.atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=figures.DPI)
+        figure.savefig(temporary, dpi=DPI)
     return path
 
 

@@ -1,8 +1,7 @@
-"""evaluate.py: its numbers against scikit-learn, Wilson's formula and hand-made cases; its files; its refusals."""
+"""evaluate.py: its numbers against scikit-learn; its files; its refusals."""
 import contextlib
 import io
 import json
-import math
 import subprocess
 import sys
 
@@ -52,35 +51,8 @@ def scored(model_path, data_path, tmp_path_factory):
     return folder, json.loads((folder / "metrics.json").read_text()), output.getvalue()
 
 
-def confident(predictions, confidences):
-    """Probabilities (N, 10) that put each confidence on each prediction and share the rest out evenly."""
-    confidences = np.asarray(confidences, float)
-    probabilities = np.repeat((1 - confidences)[:, None] / 9, 10, axis=1)
-    probabilities[np.arange(len(confidences)), predictions] = confidences
-    return probabilities
-
-
 def no_images(count):
     return np.zeros((count, 28, 28), np.uint8)
-
-
-def test_hand_computed_case():
-    # 0 read as 0 and as 1, 1 read as 1 three times: precision of 0 is 1/1, of 1 is 3/4; recall 1/2 and 3/3.
-    labels = np.array([0, 0, 1, 1, 1], np.uint8)
-    record = evaluate.measure(no_images(5), labels, confident([0, 1, 1, 1, 1], [0.9, 0.8, 0.7, 0.6, 0.95]))
-    assert record["test_images"] == 5
-    assert record["accuracy"] == 0.8
-    assert record["macro_precision"] == pytest.approx((1 + 3 / 4) / 2)
-    assert record["macro_recall"] == pytest.approx((1 / 2 + 1) / 2)
-    assert record["macro_f1"] == pytest.approx((2 / 3 + 6 / 7) / 2)
-    likelihoods = [0.9, 0.2 / 9, 0.7, 0.6, 0.95]
-    assert record["loss"] == pytest.approx(-sum(map(math.log, likelihoods)) / 5)
-    # Each in a bin of its own, 1/15 wide; 0.8 is wrong, the others are right.
-    assert record["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4 + 0.05) / 5)
-    assert record["confusion_matrix"][0] == [1, 1] + [0] * 8 and record["confusion_matrix"][1] == [0, 3] + [0] * 8
-    assert record["misclassified"] == [
-        {"index": 1, "label": 0, "prediction": 1, "confidence": pytest.approx(0.8), "label_known_wrong": False}]
-    assert record["accuracy_without_label_errors"] is None
 
 
 def test_command_line_agrees_with_scikit_learn(scored, model_path, data_path):
@@ -123,64 +95,6 @@ def test_printed_report(scored):
     assert f"{record['accuracy']:.2%}" in output and "95 % interval" in output and "macro avg" in output
     rows = output.split("confusion matrix")[1].splitlines()[2:12]
     assert [[int(cell.replace(".", "0")) for cell in row.split()[1:]] for row in rows] == record["confusion_matrix"]
-
-
-@pytest.mark.parametrize("right, total, expected", [
-    (9975, 10000, (0.996312, 0.998306)),  # Wilson 1927, computed by hand from the formula below
-    (0, 10, (0.0, 0.277533)),
-    (10, 10, (0.722467, 1.0)),
-])
-def test_interval_is_wilsons(right, total, expected):
-    z, share = 1.959964, right / total
-    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    low, high = evaluate.interval(right, total)
-    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-6)
-    assert (low, high) == pytest.approx(expected, abs=1e-5)
-
-
-def test_calibration_bins_cover_both_ends():
-    bins = evaluate.calibration_bins(np.array([0.0, 1.0, 1 / 15, 0.5]), np.array([False, True, True, False]))
-    assert [(round(group["lower"] * 15), group["images"]) for group in bins] == [(0, 2), (7, 1), (14, 1)]
-    assert bins[0]["accuracy"] == 0.5 and bins[0]["confidence"] == pytest.approx(1 / 30)
-    assert evaluate.expected_calibration_error(bins) == pytest.approx((2 * (0.5 - 1 / 30) + 0.5 + 0) / 4)
-
-
-def test_honest_confidence_has_no_calibration_error():
-    random = np.random.default_rng(0)
-    confidences = random.uniform(0.1, 1, 200_000)
-    bins = evaluate.calibration_bins(confidences, random.random(200_000) < confidences)
-    assert evaluate.expected_calibration_error(bins) < 0.005
-    bins = evaluate.calibration_bins(confidences, random.random(200_000) < confidences - 0.1)
-    assert evaluate.expected_calibration_error(bins) == pytest.approx(0.1, abs=0.005)
-
-
-def test_misclassified_are_sorted_by_confidence_and_marked():
-    probabilities = confident([1, 9, 9, 9], [0.9, 0.5, 0.99, 0.7])
-    wrong = evaluate.misclassified(np.array([1, 2, 3, 4]), probabilities, known_wrong=(3,))
-    assert [(record["index"], record["label_known_wrong"]) for record in wrong] == [(2, False), (3, True), (1, False)]
-
-
-def test_known_wrong_labels_are_those_of_mnist_only():
-    data = data_loader.load_mnist()
-    read = data.y_test.copy()
-    chosen = list(data_loader.LABEL_ERRORS[:10])
-    read[chosen] = (read[chosen] + 1) % 10  # read ten of the wrong labels otherwise, and one right label wrongly
-    read[0] = (read[0] + 1) % 10
-    record = evaluate.measure(data.x_test, data.y_test, confident(read, np.full(10000, 0.9)))
-    assert record["accuracy"] == pytest.approx(1 - 11 / 10000)
-    assert record["accuracy_without_label_errors"] == pytest.approx(1 - 1 / 9985)
-    assert sum(wrong["label_known_wrong"] for wrong in record["misclassified"]) == 10
-    assert len(evaluate.label_errors(data.x_test, data.y_test)) == 15
-    assert evaluate.label_errors(data.x_test, read) == ()
-    assert evaluate.label_errors(data.x_test[::-1], data.y_test) == ()
-
-
-def test_absent_digit_does_not_lower_the_averages():
-    labels = np.array([0, 1, 2] * 5, np.uint8)
-    record = evaluate.measure(no_images(15), labels, confident(labels, np.full(15, 0.95)))
-    assert record["macro_f1"] == record["macro_recall"] == record["macro_precision"] == 1
-    assert np.shape(record["confusion_matrix"]) == (10, 10) and set(record["digits"]) == {"0", "1", "2"}
 
 
 def test_answers_that_are_no_numbers_are_refused():

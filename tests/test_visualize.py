@@ -38,67 +38,59 @@ def arguments(model, tmp_path_factory):
     return ["--model", str(folder / "tiny.keras"), "--data", str(folder / "noise.npz")]
 
 
-def test_writes_five_pictures(arguments, tmp_path, capsys, monkeypatch):
+def test_writes_every_picture(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     folder = tmp_path / "new" / "pictures"
     assert visualize.main([*arguments, "--output-dir", str(folder), "--image", "17"]) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "feature_maps.png", "filters.png", "predictions.png", "samples.png", "training_curves.png"]
+        "augmentation.png", "confusion_matrix.png", "embedding.png", "feature_maps.png", "filters.png", "mistakes.png",
+        "predictions.png", "reading.png", "reliability.png", "saliency.png", "samples.png", "training_curves.png"]
     for path in folder.iterdir():
         with Image.open(path) as picture:
             assert picture.format == "PNG" and min(picture.size) > 250
             assert np.asarray(picture.convert("L")).std() > 5  # not blank
-    assert capsys.readouterr().out.count("wrote ") == 5
+    assert capsys.readouterr().out.count("wrote ") == 12
 
 
 def test_draws_the_digit_that_was_asked_for(model, arguments):
     data = data_loader.load_dataset(arguments[-1])
-    history = visualize.read_history(arguments[1].replace(".keras", ".csv"))
-    drawn = dict(visualize.draw(model, data, history, image=17))
-    digit = drawn["feature_maps"].axes[0].images[0].get_array()
-    assert np.array_equal(digit, data.x_test[17])
-    assert drawn["feature_maps"].texts[0].get_text().endswith(f"this {data.y_test[17]}")
+    figure = visualize.draw_feature_maps(visualize.Material(arguments[1], arguments[-1], index=17))
+    assert np.array_equal(figure.axes[0].images[0].get_array(), data.x_test[17])
+    assert figure.texts[0].get_text().endswith(f"this {data.y_test[17]}")
 
 
-def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
-    import keras
-    from keras import layers
-    x = images = keras.Input((28, 28, 1))
-    x = layers.Rescaling(1 / 255)(x)
-    x = conv = layers.Conv2D(4, 5, name="conv")(x)
-    x = first = layers.ReLU(name="first")(layers.BatchNormalization()(x))
-    x = second = layers.Conv2D(6, 3, activation="relu", name="second")(x)
-    x = layers.MaxPooling2D(name="pool")(layers.Conv2D(8, 3, name="third")(x))
-    model = keras.Model(images, layers.Dense(10)(layers.Flatten()(x)))
-    image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
-    outputs = visualize.stage_outputs(model, image, stages=9)
-    assert [(name, maps.shape) for name, maps in outputs] == [
-        ("conv", (24, 24, 4)), ("first", (24, 24, 4)), ("second", (22, 22, 6)), ("third", (20, 20, 8)),
-        ("pool", (10, 10, 8))]
-    expected = keras.Model(images, [conv, first, second])(image[None, ..., None].astype("float32"))
-    for (_, maps), values in zip(outputs, expected):
-        assert maps == pytest.approx(np.asarray(values)[0], abs=1e-5)
-    assert [name for name, _ in visualize.stage_outputs(model, image, stages=2)] == ["conv", "first"]
-    assert visualize.first_convolution(model).name == "conv"
+def test_draws_the_named_pictures_only(arguments, tmp_path, capsys):
+    assert visualize.main([*arguments, "--output-dir", str(tmp_path), "filters", "training_curves", "filters"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "training_curves.png"]
+    assert capsys.readouterr().out.split() == ["wrote", str(tmp_path / "filters.png"), "wrote",
+                                               str(tmp_path / "training_curves.png")]
 
 
-def test_model_without_convolution_is_refused():
-    import keras
-    dense = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
-    with pytest.raises(files.UserError, match="no convolution"):
-        visualize.first_convolution(dense)
+def test_unknown_name_is_refused_with_the_known_ones(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        visualize.main([*arguments, "--output-dir", str(tmp_path / "pictures"), "filters", "fliters"])
+    message = capsys.readouterr().err
+    assert end.value.code == 2 and "no picture named fliters" in message and "saliency" in message
+    assert not (tmp_path / "pictures").exists()
 
 
-def test_chosen_digits_end_with_the_least_confident():
-    random = np.random.default_rng(0)
-    probabilities = random.dirichlet(np.ones(10), 500)
-    chosen = visualize.choose_digits(probabilities)
-    confidence = probabilities.max(axis=1)
-    assert len(set(chosen)) == len(chosen) == 40
-    assert list(chosen[-10:]) == list(np.argsort(-confidence)[-10:])
-    assert not np.all(np.diff(confidence[chosen[:30]]) <= 0)  # these are drawn by lot
-    assert np.array_equal(chosen, visualize.choose_digits(probabilities))
-    assert sorted(visualize.choose_digits(probabilities[:12])) == list(range(12))
+def test_what_lacks_its_files_is_left_out_and_named(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(visualize, "MODEL_PATH", tmp_path / "nowhere.keras")
+    assert visualize.main([*arguments[2:], "--output-dir", str(tmp_path)]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["augmentation.png", "samples.png"]
+    printed = capsys.readouterr()
+    assert printed.out.count("wrote ") == 2
+    left_out = printed.err.splitlines()
+    assert len(left_out) == 10 and all("nowhere" in line for line in left_out)
+    assert any(line.startswith("visualize.py: left out training_curves: there is no training history") for line in left_out)
+
+
+def test_what_is_asked_for_by_name_is_not_left_out(arguments, tmp_path):
+    lonely = tmp_path / "lonely.keras"
+    lonely.write_bytes(open(arguments[1], "rb").read())
+    with pytest.raises(files.UserError, match="no training history"):
+        visualize.main(["training_curves", "--model", str(lonely), "--output-dir", str(tmp_path / "pictures")])
+    assert not (tmp_path / "pictures").exists()
 
 
 def test_reads_history(tmp_path):
@@ -132,6 +124,7 @@ def test_bad_histories_are_refused(content, message, tmp_path):
     (["--image", "-1"], "from 0 to 99"),
     (["--model", "nowhere.keras"], "there is no model"),
     (["--data", "nowhere.npz"], "there is no data set"),
+    (["--photo", "nowhere.jpg"], "nowhere.jpg does not exist"),
     (["--output-dir", __file__], "cannot write"),
 ])
 def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_path):
@@ -154,9 +147,9 @@ def test_show_opens_a_window_for_each_picture(arguments, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(visualize, "check_display", lambda: None)
     monkeypatch.setattr(pyplot, "show", lambda: shown.extend(pyplot.get_figlabels()))
-    assert visualize.main([*arguments, "--show", "--output-dir", str(tmp_path)]) == 0
+    assert visualize.main([*arguments, "--show", "--output-dir", str(tmp_path), "samples", "filters"]) == 0
     pyplot.close("all")
-    assert shown == ["samples", "training_curves", "predictions", "filters", "feature_maps"]
+    assert shown == ["samples", "filters"]
 
 
 def test_help_imports_nothing_slow():

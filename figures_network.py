@@ -1,0 +1,94 @@
+"""Pictures of what goes on inside the network: arrays in, a matplotlib Figure out.
+
+    import figures_network, insight
+    figures_network.filters(kernels, "conv_1a")
+    figures_network.feature_maps(image, insight.stage_outputs(model, image), label=7)
+    figures_network.saliency(images, *insight.saliency(model, images))
+
+See figures.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
+"""
+import numpy as np
+
+from figure_style import FOR_AND_AGAINST, add_axes, mosaic, new_figure, show_digit, styled
+
+
+@styled
+def filters(kernels, name="first layer"):
+    """Draw convolution kernels side by side on one scale: blue is positive, orange negative, white zero.
+
+    Args:
+        kernels: (height, width, inputs, outputs) float weights.
+        name: the layer's name, for the title.
+    """
+    height, width, inputs, outputs = kernels.shape
+    tiles = np.moveaxis(kernels, (2, 3), (0, 1)).reshape(inputs * outputs, height, width)
+    limit, columns = float(np.abs(tiles).max()) or 1.0, min(len(tiles), 8)
+    rows = -(-len(tiles) // columns)
+    figure = new_figure(max(6.5, 0.8 * columns + 1.2), 0.8 * rows + 1.1,
+                        f"{len(tiles)} kernels of {height}x{width}: {name}",
+                        "how a pixel counts: blue for, orange against, white not at all")
+    axes = add_axes(figure, 0.2, 0.15, 0.8 * columns, 0.8 * rows)
+    axes.imshow(mosaic(tiles, columns, gap=3, repeat=8, fill=np.nan), cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
+    axes.axis("off")
+    bar = figure.colorbar(axes.images[0], cax=add_axes(figure, figure.get_figwidth() - 0.8, 0.15, 0.15, 0.8 * rows))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=10, length=0)
+    return figure
+
+
+@styled
+def feature_maps(image, layers, label=None, limit=10):
+    """Draw what the first layers make of one digit, one row of maps for each layer.
+
+    Args:
+        image: (28, 28) uint8.
+        layers: list of (name, maps), maps (height, width, channels) float.
+        label: what the digit is, for the title.
+        limit: draw at most this many maps of each layer.
+    """
+    height, digit = 1.15 * len(layers) + 0.95, "digit" if label is None else label
+    figure = new_figure(0.85 * limit + 1.6, height, f"What the first layers see in this {digit}",
+                     "each map from its weakest (white) to its strongest response (black)")
+    axes = add_axes(figure, 0.15, height - 2.05, 1.05, 0.85)
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    axes.axis("off")
+    axes.set_title("the digit", fontsize=11)
+    for number, (name, maps) in enumerate(layers):
+        tiles = np.moveaxis(maps, -1, 0)[:limit]
+        lowest, highest = tiles.min(axis=(1, 2), keepdims=True), tiles.max(axis=(1, 2), keepdims=True)
+        tiles = (tiles - lowest) / np.where(highest > lowest, highest - lowest, 1)
+        axes = add_axes(figure, 1.45, height - 2.05 - 1.15 * number, 0.85 * len(tiles), 0.85)
+        row = mosaic(tiles, len(tiles), gap=3, repeat=112 // maps.shape[0] or 1, fill=0.25)
+        axes.imshow(np.pad(row, 3, constant_values=0.25), cmap="gray_r", vmin=0, vmax=1)
+        axes.axis("off")
+        axes.set_anchor("W")
+        axes.set_title(f"{name}: {len(tiles)} of {maps.shape[-1]} maps, {maps.shape[0]}x{maps.shape[1]}", fontsize=11)
+    return figure
+
+
+@styled
+def saliency(images, evidence, read, rivals):
+    """Draw which pixels make the network read a digit as it does and not as the next likely one.
+
+    Args:
+        images: (N, 28, 28) uint8.
+        evidence, read, rivals: as `insight.saliency` returns them. Each map is drawn on its own scale.
+    """
+    columns = min(len(images), 6)
+    rows = -(-len(images) // columns)
+    width, height = max(7.4, 1.7 * columns + 0.2), 3.65 * rows + 0.95
+    figure = new_figure(width, height, "Why this digit and not the next likely one",
+                        "lower row, blue: ink here speaks for the answer; orange: ink here would speak against it")
+    for number, (image, change, digit, rival) in enumerate(zip(images, evidence, read, rivals)):
+        left, bottom = 0.15 + 1.7 * (number % columns), 3.65 * (rows - 1 - number // columns) + 0.1
+        upper, lower = (add_axes(figure, left, bottom + up, 1.6, 1.6) for up in (1.65, 0))
+        show_digit(upper, image)
+        upper.set_title(f"{digit}, not {rival}", loc="center", fontsize=13)
+        limit = float(np.quantile(np.abs(change), 0.995)) or 1.0
+        lower.imshow(change, cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
+        lower.contour(image, levels=[110], colors="black", linewidths=1)
+        for axes in (upper, lower):
+            axes.axis("on")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(visible=True, color="#C8C8C8")
+    return figure

@@ -1,0 +1,119 @@
+"""What is known about a network's answers: accuracy, calibration, confusions, mistakes. Numbers, no files, no pictures.
+
+    record = measure(data.x_test, data.y_test, probabilities)      # everything, ready for JSON
+    record["accuracy"], record["accuracy_interval"]                # 0.9975, [0.9963, 0.9983]
+    record["misclassified"][0]                                     # the mistake it was surest of
+
+evaluate.py prints and draws these; notebooks and visualize.py draw some of them.
+"""
+import hashlib
+
+CALIBRATION_BINS = 15  # as in Guo et al. 2017
+MNIST_TEST_SHA256 = "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b"  # x_test's bytes, then y_test's
+
+
+def measure(images, labels, probabilities):
+    """Return everything that is known about predictions, as a JSON-ready dict.
+
+    Args:
+        images: (N, 28, 28) uint8; only to recognise MNIST's test set, whose wrong labels are known.
+        labels: (N,) integers 0 to 9.
+        probabilities: (N, 10), each row adding up to 1.
+
+    Returns:
+        dict with accuracy, accuracy_interval (95 %, Wilson), accuracy_without_label_errors (None unless the
+        images are MNIST's test set), loss (mean cross-entropy in nats), macro_precision, macro_recall,
+        macro_f1, expected_calibration_error, test_images, digits (precision, recall, f1 and support of each),
+        confusion_matrix (row = label, column = prediction), calibration (see `calibration_bins`) and
+        misclassified (see `misclassified`).
+    """
+    import numpy as np
+    from sklearn import metrics
+    labels, read = np.asarray(labels), np.argmax(probabilities, axis=1)
+    right = read == labels
+    known_wrong = label_errors(images, labels)
+    report = metrics.classification_report(labels, read, output_dict=True, zero_division=0)
+    bins = calibration_bins(np.max(probabilities, axis=1), right)
+    return {
+        "test_images": len(labels),
+        "accuracy": float(np.mean(right)),
+        "accuracy_interval": interval(int(np.sum(right)), len(right)),
+        "accuracy_without_label_errors": float(np.mean(np.delete(right, known_wrong))) if known_wrong else None,
+        "loss": float(metrics.log_loss(labels, probabilities, labels=range(10))),
+        "macro_precision": report["macro avg"]["precision"],
+        "macro_recall": report["macro avg"]["recall"],
+        "macro_f1": report["macro avg"]["f1-score"],
+        "expected_calibration_error": expected_calibration_error(bins),
+        "digits": {name: values for name, values in report.items() if name.isdigit()},
+        "confusion_matrix": metrics.confusion_matrix(labels, read, labels=range(10)).tolist(),
+        "calibration": bins,
+        "misclassified": misclassified(labels, probabilities, known_wrong),
+    }
+
+
+def interval(successes, trials):
+    """Return [low, high], the 95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927)."""
+    from scipy.stats import binomtest
+    bounds = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return [float(bounds.low), float(bounds.high)]
+
+
+def label_errors(images, labels):
+    """Return the indices of labels known to be wrong: `data_loader.LABEL_ERRORS` for MNIST's test set, else ()."""
+    from data_loader import LABEL_ERRORS
+    checksum = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    return LABEL_ERRORS if checksum == MNIST_TEST_SHA256 else ()
+
+
+def calibration_bins(confidences, right, bins=CALIBRATION_BINS):
+    """Group predictions by stated confidence and compare it with how often they are right.
+
+    Args:
+        confidences: (N,) in [0, 1], the probability of each predicted digit.
+        right: (N,) bool, whether the prediction is the label.
+        bins: number of equally wide bins (lower, upper] over [0, 1].
+
+    Returns:
+        list of dicts with lower, upper, images, confidence (mean), accuracy and accuracy_interval (95 %), one
+        for each bin that holds images.
+    """
+    import numpy as np
+    edges = np.linspace(0, 1, bins + 1)
+    members = np.clip(np.digitize(confidences, edges, right=True) - 1, 0, bins - 1)
+    groups = []
+    for number in np.unique(members):
+        inside = members == number
+        groups.append({"lower": float(edges[number]), "upper": float(edges[number + 1]), "images": int(inside.sum()),
+                       "confidence": float(np.mean(confidences[inside], dtype=float)),
+                       "accuracy": float(np.mean(right[inside])),
+                       "accuracy_interval": interval(int(np.sum(right[inside])), int(inside.sum()))})
+    return groups
+
+
+def expected_calibration_error(bins):
+    """Return the mean distance of confidence and accuracy over `calibration_bins`, weighted by their images.
+
+    Equation 3 of C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML
+    2017 (arXiv 1706.04599). scikit-learn has the bins for two classes only (`calibration_curve`).
+    """
+    distance = sum(group["images"] * abs(group["accuracy"] - group["confidence"]) for group in bins)
+    return distance / sum(group["images"] for group in bins)
+
+
+def misclassified(labels, probabilities, known_wrong=()):
+    """Return the predictions that differ from their label, the most confident first.
+
+    Args:
+        labels: (N,) integers.
+        probabilities: (N, 10).
+        known_wrong: indices of labels known to be wrong.
+
+    Returns:
+        list of dicts with index, label, prediction, confidence and label_known_wrong.
+    """
+    import numpy as np
+    read, confidence = np.argmax(probabilities, axis=1), np.max(probabilities, axis=1)
+    wrong = np.flatnonzero(read != labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    return [{"index": int(i), "label": int(labels[i]), "prediction": int(read[i]), "confidence": float(confidence[i]),
+             "label_known_wrong": int(i) in known_wrong} for i in wrong]
