@@ -11,10 +11,10 @@ and not Keras's `fit`, which fails under MultiWorkerMirroredStrategy in Keras 3 
 https://github.com/keras-team/keras/issues/20585): it uses nothing of Keras but models, losses and optimizers.
 """
 import contextlib
+import faulthandler
 import json
 import os
 import re
-import signal
 import socket
 import threading
 import time
@@ -90,36 +90,36 @@ class Watch:
     """
 
     def __init__(self, worker, timeout):
-        self._worker, self._timeout, self._deadline = worker, timeout, None
-        self._standard_error = os.dup(2)  # which others may send elsewhere (quiet.py)
-        if worker.addresses:
+        self.timeout, self._deadline = timeout, None
+        self.standard_error = os.dup(2)  # which others may send elsewhere (quiet.py)
+        self.others = [address for index, address in enumerate(worker.addresses) if index != worker.index]
+        self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
+        if self.others:
             threading.Thread(target=self._end_in_time, daemon=True).start()
 
     def __enter__(self):
-        self._deadline = time.monotonic() + self._timeout
+        self._deadline = time.monotonic() + self.timeout
 
     def __exit__(self, kind, error, _):
         self._deadline = None
-        if self._worker.addresses and error is not None and kind.__module__.startswith("tensorflow."):
-            raise UserError(self._message(str(error))) from error
+        if self.others and error is not None and kind.__module__.startswith("tensorflow."):
+            raise UserError(self.message(str(error))) from error
 
     def _end_in_time(self):
         while True:
             time.sleep(0.2)
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline:
-                message = self._message("", f" for {self._timeout:g} s (--worker-timeout)")
-                os.write(self._standard_error, f"train.py: error: {message}\n".encode())
+                os.write(self.standard_error, f"train.py: error: {self.message(how_long=True)}\n".encode())
                 os._exit(2)  # the main thread waits inside TensorFlow, which nothing interrupts
 
-    def _message(self, error, how_long=""):
-        """Return the sentence about who is missing: whoever does not answer, or is named in TensorFlow's error."""
-        others = [i for i in range(len(self._worker.addresses)) if i != self._worker.index]
-        lost = [i for i in others if not _answers(self._worker.addresses[i])]
-        who = ", ".join(f"worker {i} ({printable(self._worker.addresses[i])})" for i in lost) or "another worker"
-        details = "" if lost or not error else f" ({printable(error.strip().splitlines()[-1][:200])})"
-        return (f"{who} ended, never came or cannot be reached{how_long}{details}; see what it says, then start all workers "
-                "again, with --resume if an epoch was finished.")
+    def message(self, error="", how_long=False):
+        """Return the sentence about who is lost: whoever does not answer; else TensorFlow's words (`error`) for it."""
+        lost = [self._names[address] for address in self.others if not _answers(address)]
+        waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
+        words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
+        return (f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
+                "start all workers again, with --resume if an epoch was finished.")
 
 
 def _answers(address):
@@ -143,20 +143,34 @@ def start(name, worker, watch):
         if (count := len(tf.config.list_physical_devices("GPU"))) > 1:
             print(f"{count} GPUs are here, and one is used; --strategy mirrored uses all.", flush=True)
         return None
-    address = worker.addresses[worker.index]
-    try:
-        socket.create_server(("", int(address.rpartition(":")[2]))).close()
-    except OSError as error:
-        raise UserError(f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
-                        "what uses it, or choose another port for it on every worker.") from error
-    # While TensorFlow waits for the others, Python cannot see Ctrl-C: let the system end the process.
-    handlers = {which: signal.signal(which, signal.SIG_DFL) for which in (signal.SIGINT, signal.SIGTERM)}
+    wait_for_all(worker, watch)
+    # Python, and with it the watch's thread, stands still while TensorFlow connects; this one limit works all the same.
+    faulthandler.dump_traceback_later(watch.timeout, exit=True, file=watch.standard_error)
     try:
         with watch:
             return tf.distribute.MultiWorkerMirroredStrategy()
     finally:
-        for which, handler in handlers.items():
-            signal.signal(which, handler)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def wait_for_all(worker, watch):
+    """Wait until every worker has come, that is, answers at its address. TensorFlow would wait for them without end.
+
+    Raises:
+        UserError: this worker's port is taken, or a worker has not come in time.
+    """
+    address = worker.addresses[worker.index]
+    try:
+        server = socket.create_server(("", int(address.rpartition(":")[2])), backlog=4096)
+    except OSError as error:
+        raise UserError(f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
+                        "what uses it, or choose another port for it on every worker.") from error
+    missing, deadline = watch.others, time.monotonic() + watch.timeout
+    with server:  # so that the others see this one
+        while missing := [address for address in missing if not _answers(address)]:
+            if time.monotonic() > deadline:
+                raise UserError(watch.message(how_long=True))
+            time.sleep(0.2)
 
 
 def scope(strategy, watch):

@@ -139,7 +139,8 @@ def describe_run(arguments, data):
     """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
     return {"preset": arguments.preset, "epochs": arguments.epochs, "batch_size": arguments.batch_size,
             "learning_rate": arguments.learning_rate, "seed": arguments.seed, "limit": arguments.limit,
-            "validation_size": arguments.validation_size, "strategy": arguments.strategy, "data": data.name, "data_sha256": data.checksum}
+            "validation_size": arguments.validation_size, "strategy": arguments.strategy,
+            "data": data.name, "data_sha256": data.checksum}
 
 
 def refuse_other_run(begun, asked):
@@ -213,8 +214,8 @@ def train(arguments, worker, watch):
             callbacks.insert(0, keras.callbacks.ProgbarLogger())
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-            model.fit(recipe.training_batches(*data), steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs, callbacks=callbacks,
-                      verbose=1 if sys.stdout.isatty() else 0)
+            model.fit(recipe.training_batches(*data), steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs,
+                      callbacks=callbacks, verbose=1 if sys.stdout.isatty() else 0)
     if not worker.is_first:
         return 0
     final = build_model()
