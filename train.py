@@ -26,6 +26,7 @@ import sys
 import time
 import warnings
 
+import cluster
 import files
 import quiet
 import strategy
@@ -306,8 +307,8 @@ def main(argv=None):
     def terminate(*_):
         raise KeyboardInterrupt("SIGTERM")
 
-    worker = strategy.worker_of(arguments.strategy)
-    watch = strategy.Watch(worker, arguments.worker_timeout)
+    worker = cluster.worker_of(arguments.strategy)
+    watch = cluster.Watch(worker, arguments.worker_timeout)
     with contextlib.ExitStack() as stack:
         if worker.is_first:
             stack.enter_context(files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"))

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import cluster
 import files
 import strategy
 import train
@@ -159,9 +160,9 @@ def test_a_missing_worker_is_named_in_time(options, tmp_path):
 
 def test_a_taken_port_is_named():
     with socket.create_server(("", 0)) as taken:
-        worker = strategy.Worker((f"localhost:{taken.getsockname()[1]}", "localhost:1"), 0)
+        worker = cluster.Worker((f"localhost:{taken.getsockname()[1]}", "localhost:1"), 0)
         with pytest.raises(UserError, match=f"localhost:{taken.getsockname()[1]} in TF_CONFIG, cannot be used: address already in use"):
-            strategy.start("multiworker", worker, strategy.Watch(worker, 60))
+            strategy.start("multiworker", worker, cluster.Watch(worker, 60))
 
 
 @pytest.mark.parametrize("text, words", [
@@ -182,8 +183,8 @@ def test_malformed_tf_config_is_refused(text, words, tmp_path, monkeypatch):
 
 
 def test_the_chief_is_the_first_worker():
-    cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
-    places = [strategy.worker_of("multiworker", json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}}))
+    jobs = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    places = [cluster.worker_of("multiworker", json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}}))
               for kind, index in (("chief", 0), ("worker", 0), ("worker", 1))]
     assert [(place.addresses, place.index, place.is_first) for place in places] == [
         (("a:1", "b:1", "c:1"), 0, True), (("a:1", "b:1", "c:1"), 1, False), (("a:1", "b:1", "c:1"), 2, False)]
@@ -211,7 +212,7 @@ def test_one_replica_learns_as_keras_does(mnist):
         learned = []
         for engine in (None, tf.distribute.OneDeviceStrategy("/cpu:0")):
             keras.utils.set_random_seed(0)
-            watch = strategy.Watch(strategy.Worker(), 60)
+            watch = cluster.Watch(cluster.Worker(), 60)
             with strategy.scope(engine, watch):
                 network = model.build_model(blocks=((4,), (4,)))
                 recipe.compile_model(network, 0.01, 6)
