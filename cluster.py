@@ -91,8 +91,8 @@ class Watch:
 
     def __init__(self, worker, timeout):
         self.timeout, self._deadline = timeout, None
-        self.standard_error = os.dup(2)  # which others may send elsewhere (quiet.py)
         self.others = [address for index, address in enumerate(worker.addresses) if index != worker.index]
+        self.standard_error = os.dup(2) if self.others else None  # quiet.py may send 2 elsewhere
         self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
         if self.others:
             threading.Thread(target=self._end_in_time, daemon=True).start()
