@@ -201,9 +201,10 @@ def train(arguments, worker, watch):
         epochs.best_weights = best_weights
     if worker.addresses:
         strategy.begin_together(engine, worker, watch, epochs)
-    done = len(progress["history"])
+    done, progress["replicas"] = len(progress["history"]), engine.num_replicas_in_sync if engine else 1
     print(f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
-          f"{len(validation)} validation images; {model.count_params()} parameters", flush=True)
+          f"{len(validation)} validation images; {model.count_params()} parameters"
+          + (f"; {progress['replicas']} replicas share each batch" if engine else ""), flush=True)
 
     if done < arguments.epochs:
         data = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
@@ -250,7 +251,7 @@ def save(model, arguments, progress):
     files.write_json(arguments.model.with_suffix(".json"), {
         "command": shlex.join(["python", "train.py", *progress["options"]]),
         **progress["run"],
-        "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
+        "replicas": progress["replicas"], "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
         "validation": progress["validation"], "temperature": progress["temperature"],
         "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,

@@ -112,7 +112,8 @@ def test_only_the_first_worker_writes_and_prints(two_workers):
     assert "epoch 2/2" in out and err == "" and other == ["", ""]
     assert sorted(os.listdir(folder)) == ["weights", "x.csv", "x.json", "x.keras", "x.tflite"]
     record = files.read_json(folder / "x.json")
-    assert record["strategy"] == "multiworker" and record["batch_size"] == 128 and "--strategy multiworker" in record["command"]
+    assert (record["strategy"], record["replicas"], record["batch_size"]) == ("multiworker", 2, 128)
+    assert "--strategy multiworker" in record["command"]
 
 
 def test_a_killed_worker_ends_the_other_and_both_go_on_with_resume(two_workers, options, tmp_path):
@@ -143,6 +144,30 @@ def test_two_replicas_in_one_process_learn_the_same_as_two_workers(two_workers, 
 def test_replicas_that_differ_are_noticed(options, tmp_path):
     status, _, err = ended(start(tmp_path, "spoiled", options, devices=2))
     assert status == 2 and "the weights of the replicas differ" in err and not (tmp_path / "spoiled.keras").exists()
+
+
+SHARES = """
+import json
+import numpy as np, recipe, strategy, tensorflow as tf
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 3)
+engine = tf.distribute.MirroredStrategy()
+for count, batch_size in ((50, 20), (21, 64)):
+    images, labels = np.zeros((count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8)
+    shared = iter(strategy.shared_batches(engine, images, labels, batch_size, 5, 1, 3))
+    for step, indices in recipe.batch_indices(count, batch_size, 5, 1, 3):
+        _, seen, steps, weights = ([replica.numpy().tolist() for replica in engine.experimental_local_results(part)]
+                                   for part in next(shared))
+        assert sum(seen, []) == indices.numpy().tolist() and set(sum(steps, [])) == {int(step)}
+        assert abs(sum(sum(weights, [])) - 1) < 1e-6
+        print(json.dumps([len(replica) for replica in seen]))
+"""
+
+
+def test_replicas_share_each_batch_of_a_training_on_one_device():
+    done = subprocess.run([sys.executable, "-c", SHARES], env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[7, 7, 6]"] * 4 + ["[7, 7, 7]"] * 2  # 50 images: two batches of 20 an epoch
 
 
 def test_workers_with_other_options_are_refused(options, tmp_path):
