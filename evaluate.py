@@ -20,6 +20,7 @@ import argparse
 import hashlib
 import pathlib
 import sys
+import warnings
 
 import files
 import shards
@@ -85,7 +86,9 @@ def read_answers(path, labels):
     """
     import numpy as np
     try:
-        rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about an empty file, which is refused below
+            rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read answers from {printable(path)}: {printable(files.reason(error))}; give what the shards of "
                         "evaluate.py wrote.") from error
