@@ -2,6 +2,8 @@
 
     python evaluate.py                                   # models/mnist_cnn.keras on MNIST's 10,000 test images
     python evaluate.py --model models/mine.keras --data my_digits/
+    python evaluate.py --shard 2/4 > part2.csv           # only the answers for a quarter of the images: docs/scaling.md
+    python evaluate.py --answers all.csv                 # score the answers of all parts, put together
 
 Prints accuracy with its 95 % interval, loss, calibration error, precision, recall and F1 of each digit and
 the confusion matrix, and writes to reports/ (or --output-dir):
@@ -17,10 +19,14 @@ without them.
 import argparse
 import pathlib
 import sys
+import warnings
 
 import files
-from files import printable
+import shards
+from files import UserError, printable
 from model import MODEL_PATH
+
+BATCH_SIZE = 500  # shards begin at whole batches: an answer's last bits can depend on the batch around it
 
 
 def main(argv=None):
@@ -32,7 +38,13 @@ def main(argv=None):
                         "sub-folder of images per digit; its test part is scored (default: MNIST)")
     parser.add_argument("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER",
                         help="where to write (default: %(default)s)")
+    parser.add_argument("--shard", type=shards.shard, metavar="I/N", help="print the answers for the I-th of N parts of the test "
+                        "images, one line each, and nothing else; the N outputs, one after the other, go to --answers")
+    parser.add_argument("--answers", type=pathlib.Path, metavar="CSV", help="score these answers, of all shards in order, "
+                        "instead of running the model")
     arguments = parser.parse_args(argv)
+    if arguments.shard and arguments.answers:
+        parser.error("--shard makes answers and --answers scores them; give one of them")
 
     from data_loader import load_dataset
     from model import check_archive, load_model, predict
@@ -42,14 +54,46 @@ def main(argv=None):
     for warning in mismatches(arguments.model):
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
     data = load_dataset(arguments.data)
+    if arguments.shard:
+        start, stop = arguments.shard.bounds(len(data.x_test), unit=BATCH_SIZE)
+        if start < stop:
+            sys.stdout.write(answers_text(data.y_test[start:stop], predict(load_model(arguments.model), data.x_test[start:stop],
+                                                                           BATCH_SIZE)))
+        return 0
     files.make_folder(arguments.output_dir)
-    probabilities = predict(load_model(arguments.model), data.x_test)
+    probabilities = (read_answers(arguments.answers, data.y_test) if arguments.answers else
+                     predict(load_model(arguments.model), data.x_test, BATCH_SIZE))
     metrics = {"model": arguments.model.name, "model_sha256": files.sha256(arguments.model), "data": data.name,
                "data_sha256": data.checksum, **measure(data.x_test, data.y_test, probabilities)}
     print(report(metrics, data.y_test, probabilities), flush=True)
     for path in write_reports(arguments.output_dir, data.x_test, metrics):
         print(f"wrote {printable(path)}")
     return 0
+
+
+def answers_text(labels, probabilities):
+    """Return answers as lines of CSV: the label and ten probabilities, each in as many digits as bring it back exactly."""
+    return "".join(f"{label},{','.join(map(str, row))}\n" for label, row in zip(labels, probabilities))
+
+
+def read_answers(path, labels):
+    """Return the probabilities (N, 10) float32 in a file of `answers_text` for images with these labels.
+
+    Raises:
+        UserError: it cannot be read, or holds other images' answers, too few or too many.
+    """
+    import numpy as np
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about an empty file, which is refused below
+            rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read answers from {printable(path)}: {printable(files.reason(error))}; give what the shards of "
+                        "evaluate.py wrote.") from error
+    if rows.shape != (len(labels), 11) or not np.array_equal(rows[:, 0], labels) or not np.isfinite(rows).all():
+        raise UserError(f"{printable(path)} does not hold the answers for these {len(labels)} images; put the outputs of all shards "
+                        "together in their order, of the same --data.")
+    return rows[:, 1:]
 
 
 def report(metrics, labels, probabilities):

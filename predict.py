@@ -5,6 +5,7 @@
     python predict.py "*.png" --format jsonl           # one JSON record per line, as images are done
     python predict.py photo.jpg --annotate out/        # draw what was read, and what the network saw
     cat photo.jpg | python predict.py -                # an image on standard input
+    python predict.py scans/ --shard 2/16              # the second of 16 parts: see docs/scaling.md
     python predict.py -- -strange-name.png             # after -- every argument is a PATH
 
 Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, or "blank.jpg: no
@@ -19,12 +20,15 @@ line is wrong.
 """
 import argparse
 import csv
+import functools
 import io
+import itertools
 import json
 import os
 import sys
 
 import files
+import shards
 from files import UserError, printable
 
 PROGRESS_FROM = 20              # images; fewer are done before a progress bar is of use
@@ -52,7 +56,12 @@ def parse_arguments(argv):
     parser.add_argument("--runtime", choices=("auto", "litert", "keras"), default="auto",
                         help="what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)")
     parser.add_argument("--recursive", action="store_true", help="search the folders in folders, too")
-    return parser.parse_args(argv)
+    parser.add_argument("--shard", type=shards.shard, default=shards.Shard(), metavar="I/N", help="read only the I-th of N "
+                        "parts of the images; the N outputs, one after the other, are the output for all")
+    arguments = parser.parse_args(argv)
+    if arguments.shard.count > 1 and arguments.format == "json":
+        parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
+    return arguments
 
 
 def probability(text):
@@ -167,9 +176,9 @@ def write_json(records, write, alternatives):
     write("\n]\n" if before != "[\n" else "[]\n")
 
 
-def write_csv(records, write, alternatives):
+def write_csv(records, write, alternatives, header=True):
     """Write a table: one row per image; boxes as `x0 y0 x1 y1`, one per digit, separated by semicolons."""
-    header = csv_line(["file", "text", "confidence", "boxes", "error"])
+    header = csv_line(["file", "text", "confidence", "boxes", "error"]) if header else ""
     for record in records:
         boxes = "; ".join(" ".join(map(str, one["box"])) for one in record["digits"])
         confidence = "" if record["confidence"] is None else f"{record['confidence']:.6f}"
@@ -194,7 +203,11 @@ def main(argv=None):
         if hasattr(stream, "reconfigure"):      # a terminal that cannot show a name must not end the reading
             stream.reconfigure(errors="backslashreplace")
     counts = {"read": 0, "failed": 0}
-    with _progress(sum(len(names) for _, names, _ in groups)) as progress:
+    first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
+    writer = WRITERS[arguments.format]
+    if writer is write_csv:  # of all parts, only the first has the header
+        writer = functools.partial(writer, header=arguments.shard.index == 1)
+    with _progress(last - first) as progress:
         def write(text):
             with progress.external_write_mode() if progress and sys.stdout.isatty() else _nothing():
                 sys.stdout.write(text)
@@ -214,8 +227,8 @@ def main(argv=None):
                 if progress:
                     progress.update()
 
-        records = image_reader.read_images(jobs_of(groups, arguments.annotate), settings, tell)
-        WRITERS[arguments.format](watched(records), write, arguments.top_k)
+        jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
+        writer(watched(image_reader.read_images(jobs, settings, tell)), write, arguments.top_k)
     if counts["failed"] and arguments.format in ("json", "jsonl"):
         print(f"predict.py: {counts['failed']} of {sum(counts.values())} could not be read; \"error\" says why.",
               file=sys.stderr)

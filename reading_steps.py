@@ -69,7 +69,8 @@ def follow(source, network=None, invert="auto", min_confidence=digit_reader.MIN_
     ink = inks.find_ink(image, invert)
     layout = digit_finder.find(image, invert)
     probabilities = np.asarray((network or load_network())(layout.pictures), np.float64)
-    lines = digit_reader.choose_lines(layout, probabilities, min_confidence)
+    lines = digit_reader.choose_lines(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist(),
+                                      min_confidence)
     record = digit_reader.make_record(layout, probabilities, lines, 1)
     version = layout.lines[layout.candidates[lines[0][0]].line].version if lines else 0
     boxes = np.array([digit["box"] for digit in record["digits"]]).reshape(-1, 4)

@@ -49,24 +49,46 @@ def training_batches(images, labels, batch_size, seed, first_epoch, epochs, augm
         pictures (batch_size, 28, 28, 1) float32, 0 to 255, and targets (batch_size, 10) float32 that sum to 1.
     """
     images, labels = tf.constant(images), tf.constant(labels)
-    steps = max(1, len(images) // batch_size)
-
-    def one_epoch(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(images)), tf.stack([tf.cast(seed, tf.int64), epoch]))
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).take(steps)
-        return batches.enumerate(epoch * steps)
 
     def one_batch(step, indices):
-        pictures = tf.cast(tf.gather(images, indices), tf.float32)[..., None]
-        targets = tf.one_hot(tf.gather(labels, indices), 10)  # all zeros for NOT_A_DIGIT
-        is_digit = tf.reduce_sum(targets, axis=1, keepdims=True)
-        targets = targets * (1 - LABEL_SMOOTHING) + 0.1 * (LABEL_SMOOTHING * is_digit + 1 - is_digit)
-        return augment(pictures, tf.stack([seed, tf.cast(step, tf.int32)])) if augmented else pictures, targets
+        return prepare(tf.gather(images, indices), tf.gather(labels, indices), tf.stack([seed, tf.cast(step, tf.int32)]), augmented)
 
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing is left to tune, and its thread would hold up the end by up to a minute
-    return (tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    return (batch_indices(len(images), batch_size, seed, first_epoch, epochs)
             .map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options))
+
+
+def batch_indices(count, batch_size, seed, first_epoch, epochs):
+    """Return a tf.data.Dataset of (step, indices of the batch's images), both int64 and int32, in a new order each epoch.
+
+    What is left of an epoch after the last whole batch is left out; fewer images than a batch are one batch.
+    """
+    steps = max(1, count // batch_size)
+
+    def one_epoch(epoch):
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([tf.cast(seed, tf.int64), epoch]))
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size).take(steps)
+        return batches.enumerate(epoch * steps)
+
+    return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+
+
+def prepare(images, labels, seed, augmented=True):
+    """Return what the network is shown of a batch, and what it shall answer.
+
+    Args:
+        images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9 or NOT_A_DIGIT.
+        seed: two integers, or an int32 tensor of shape (2,), of the augmentation.
+
+    Returns:
+        pictures (N, 28, 28, 1) float32, 0 to 255, and targets (N, 10) float32 that sum to 1.
+    """
+    targets = tf.one_hot(labels, 10)  # all zeros for NOT_A_DIGIT
+    is_digit = tf.reduce_sum(targets, axis=1, keepdims=True)
+    targets = targets * (1 - LABEL_SMOOTHING) + 0.1 * (LABEL_SMOOTHING * is_digit + 1 - is_digit)
+    pictures = tf.cast(images, tf.float32)[..., None]
+    return augment(pictures, seed) if augmented else pictures, targets
 
 
 def digit_accuracy(targets, probabilities):

@@ -13,6 +13,7 @@ epoch. The same seed on the same machine, with the same package versions, gives 
 or not. The test images are never looked at: the epoch kept is the one with the best validation accuracy.
 """
 import argparse
+import contextlib
 import csv
 import io
 import os
@@ -25,8 +26,10 @@ import sys
 import time
 import warnings
 
+import cluster
 import files
 import quiet
+import strategy
 from files import UserError, printable
 from model import MODEL_PATH
 
@@ -46,7 +49,8 @@ def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
     parser.add_argument("--epochs", type=_positive(int), help="passes over the training images (default: the preset's)")
-    parser.add_argument("--batch-size", type=_positive(int), default=128, help="images per step (default: %(default)s)")
+    parser.add_argument("--batch-size", type=_positive(int), default=128, help="images per step, over all GPUs and "
+                        "machines; the learning rate is not scaled with it (default: %(default)s)")
     parser.add_argument("--learning-rate", type=_positive(float), default=3e-3,
                         help="its highest value, after the warm-up (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
@@ -58,6 +62,10 @@ def parse_arguments(argv):
     parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH",
                         help="where to save (default: models/mnist_cnn.keras)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
+    parser.add_argument("--strategy", choices=strategy.STRATEGIES, default="none", help="mirrored: all GPUs of this machine; "
+                        "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)")
+    parser.add_argument("--worker-timeout", type=_positive(float), default=300, metavar="SECONDS",
+                        help="how long a worker waits for the others (default: %(default)s)")
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.seed < 2**31:
         parser.error("--seed must be between 0 and 2147483647")
@@ -86,8 +94,8 @@ class Epochs:
         progress: dict with the run's description, the history so far and the best score.
     """
 
-    def __init__(self, model, arguments, progress, images, labels):
-        self.model, self.arguments, self.progress = model, arguments, progress
+    def __init__(self, model, scored, arguments, progress, images, labels, is_first):
+        self.model, self.scored, self.arguments, self.progress, self.is_first = model, scored, arguments, progress, is_first
         self.images, self.labels = images, labels
         self.state = list(model.variables) + list(model.optimizer.variables)
         self.best_weights = None
@@ -103,7 +111,9 @@ class Epochs:
             raise UserError(f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
                             "smaller --learning-rate.")
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
-        accuracy, loss = recipe.score(self.model, self.images, self.labels)
+        if self.scored is not self.model:
+            self.scored.set_weights(self.model.get_weights())
+        accuracy, loss = recipe.score(self.scored, self.images, self.labels)
         if not self.progress["best"] or accuracy >= self.progress["best"]["accuracy"]:  # of equals, the longest trained
             self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
             self.best_weights = self.model.get_weights()
@@ -113,8 +123,9 @@ class Epochs:
             "epoch": epoch + 1, "accuracy": float(logs["digit_accuracy"]), "loss": float(logs["loss"]),
             "val_accuracy": accuracy, "val_loss": loss,
             "learning_rate": float(self.model.optimizer.learning_rate), "seconds": round(seconds, 2)})
-        checkpoint.save(self.arguments.model, state, self.best_weights, self.progress)
-        self.report()
+        if self.is_first:
+            checkpoint.save(self.arguments.model, state, self.best_weights, self.progress)
+            self.report()
 
     def report(self):
         """Print one line on the epoch that ended, with the time that is left."""
@@ -129,7 +140,8 @@ def describe_run(arguments, data):
     """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
     return {"preset": arguments.preset, "epochs": arguments.epochs, "batch_size": arguments.batch_size,
             "learning_rate": arguments.learning_rate, "seed": arguments.seed, "limit": arguments.limit,
-            "validation_size": arguments.validation_size, "data": data.name, "data_sha256": data.checksum}
+            "validation_size": arguments.validation_size, "strategy": arguments.strategy,
+            "data": data.name, "data_sha256": data.checksum}
 
 
 def refuse_other_run(begun, asked):
@@ -144,16 +156,17 @@ def refuse_other_run(begun, asked):
                             "same again, or leave --resume out to start over.")
 
 
-def train(arguments):
+def train(arguments, worker, watch):
     """Train as `arguments` say, save the best epoch, and return the exit status."""
     print("Loading the data and TensorFlow ...", flush=True)
     import checkpoint
     from data_loader import load_dataset, split
 
     options = _options(arguments)
-    if arguments.resume:
+    resume = arguments.resume and worker.is_first  # the others get what it has read
+    if resume:
         state, best_weights, progress = checkpoint.load(arguments.model)
-    elif command := resume_command(arguments.model):
+    elif command := worker.is_first and resume_command(arguments.model):
         print(f"There is an unfinished training of this model. It is lost when the first epoch of this one ends; to go "
               f"on with it, press Ctrl-C now and run: {command}", flush=True)
     data = load_dataset(arguments.data)
@@ -162,12 +175,13 @@ def train(arguments):
     training, validation = split(y_train, arguments.validation_size, arguments.seed)
     x_validation, y_validation = x_train[validation], y_train[validation]
     run = describe_run(arguments, data)
-    if arguments.resume:
+    if resume:
         refuse_other_run(progress["run"], run)
     else:
         progress = {"run": run, "history": [], "best": None, "options": options}
 
     from model import build_model, calibrate, start_tensorflow
+    engine = strategy.start(arguments.strategy, worker, watch)  # before anything else wakes TensorFlow
     start_tensorflow()
     import keras
     import tensorflow as tf
@@ -178,26 +192,34 @@ def train(arguments):
     images, labels = recipe.training_pictures(x_train[training], y_train[training], preset["pen_digits"],
                                               preset["non_digits"], arguments.seed)
     steps = max(1, len(images) // arguments.batch_size)
-    model = build_model(fused=True)
-    recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
-    epochs = Epochs(model, arguments, progress, x_validation, y_validation)
-    done = len(progress["history"])
-    if arguments.resume:
+    with strategy.scope(engine, watch):
+        model = build_model(fused=True)
+        recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
+    epochs = Epochs(model, build_model() if engine else model, arguments, progress, x_validation, y_validation, worker.is_first)
+    if resume:
         checkpoint.restore(epochs.state, state)
         epochs.best_weights = best_weights
+    if worker.addresses:
+        strategy.begin_together(engine, worker, watch, epochs)
+    done, progress["replicas"] = len(progress["history"]), engine.num_replicas_in_sync if engine else 1
     print(f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
-          f"{len(validation)} validation images; {model.count_params()} parameters", flush=True)
+          f"{len(validation)} validation images; {model.count_params()} parameters"
+          + (f"; {progress['replicas']} replicas share each batch" if engine else ""), flush=True)
 
     if done < arguments.epochs:
-        batches = recipe.training_batches(images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs)
+        data = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
+    if done < arguments.epochs and engine:
+        strategy.fit(engine, watch, model, *data, epochs.end)
+    elif done < arguments.epochs:
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=epochs.end)]
         if sys.stdout.isatty():
             callbacks.insert(0, keras.callbacks.ProgbarLogger())
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-            model.fit(batches, steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs, callbacks=callbacks,
-                      verbose=1 if sys.stdout.isatty() else 0)
-
+            model.fit(recipe.training_batches(*data), steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs,
+                      callbacks=callbacks, verbose=1 if sys.stdout.isatty() else 0)
+    if not worker.is_first:
+        return 0
     final = build_model()
     final.set_weights(epochs.best_weights)
     progress["temperature"] = calibrate(final, x_validation, y_validation)
@@ -229,7 +251,7 @@ def save(model, arguments, progress):
     files.write_json(arguments.model.with_suffix(".json"), {
         "command": shlex.join(["python", "train.py", *progress["options"]]),
         **progress["run"],
-        "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
+        "replicas": progress["replicas"], "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
         "validation": progress["validation"], "temperature": progress["temperature"],
         "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
@@ -286,13 +308,19 @@ def main(argv=None):
     def terminate(*_):
         raise KeyboardInterrupt("SIGTERM")
 
-    with files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"):
-        for suffix in OUTPUTS:
+    worker = cluster.worker_of(arguments.strategy)
+    watch = cluster.Watch(worker, arguments.worker_timeout)
+    with contextlib.ExitStack() as stack:
+        if worker.is_first:
+            stack.enter_context(files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"))
+        else:
+            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        for suffix in OUTPUTS if worker.is_first else ():
             files.remove_leftovers(arguments.model.with_suffix(suffix))
         previous = signal.signal(signal.SIGTERM, terminate)
         try:
             with quiet.native_output():
-                return train(arguments)
+                return train(arguments, worker, watch)
         except KeyboardInterrupt as interrupt:
             command = resume_command(arguments.model)
             print("\ntrain.py: stopped; " + (f"go on with: {command}" if command else

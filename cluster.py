@@ -1,0 +1,150 @@
+"""Who trains together: the workers that TF_CONFIG names, waiting for them, and noticing when one is lost.
+
+    worker = worker_of("multiworker")              # this process's place, by TF_CONFIG
+    watch = Watch(worker, timeout=300)
+    wait_for_all(worker, watch)
+    with watch:                                    # a limit on what needs all workers
+        ...
+
+TF_CONFIG is TensorFlow's description of a cluster, which Kubeflow sets and docs/distributed.md shows for Slurm. Nothing
+here imports TensorFlow.
+"""
+import contextlib
+import json
+import os
+import re
+import socket
+import threading
+import time
+from typing import NamedTuple
+
+from files import UserError, printable
+
+# TensorFlow's errors (tf.errors) when another worker is lost. Others, such as too little memory, are passed on.
+LOST = ("AbortedError", "CancelledError", "DeadlineExceededError", "FailedPreconditionError", "InternalError", "UnavailableError",
+        "UnknownError")
+
+
+class Worker(NamedTuple):
+    """This process among those that train together.
+
+    Attributes:
+        addresses: "host:port" of every worker, the first one first; empty where there is only this process.
+        index: of this process.
+    """
+    addresses: tuple = ()
+    index: int = 0
+
+    @property
+    def is_first(self):
+        """Whether this is the one process that writes files and reports."""
+        return self.index == 0
+
+
+def worker_of(name, text=None):
+    """Return the Worker that this process is under the strategy `name`, by TF_CONFIG or `text` in its place.
+
+    Raises:
+        UserError: TF_CONFIG is missing, or does not describe a cluster of workers and this one's place in it.
+    """
+    if name != "multiworker":
+        return Worker()
+    text = os.environ.get("TF_CONFIG", "") if text is None else text
+    example = """TF_CONFIG='{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'"""
+
+    def refuse(what):
+        raise UserError(f"--strategy multiworker: TF_CONFIG {what}; it must look like {example}.")
+
+    if not text:
+        refuse("is not set")
+    try:
+        config = json.loads(text)
+        cluster, kind, index = config["cluster"], config["task"]["type"], int(config["task"]["index"])
+        jobs = {job: list(addresses) for job, addresses in cluster.items()}
+    except (ValueError, RecursionError):
+        refuse("is not JSON, or its task's index is no number")
+    except (KeyError, TypeError, AttributeError):
+        refuse("lacks the cluster's addresses or the task's type and index")
+    if others := sorted(set(jobs) - {"chief", "worker"}):
+        refuse(f"names the job {printable(str(others[0]))!r}, and there is work for workers (and one chief) only")
+    addresses = jobs.get("chief", []) + jobs.get("worker", [])
+    for address in addresses:
+        if not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", str(address)) or not 0 < int(address.rpartition(":")[2]) < 65536:
+            refuse(f"names the address {printable(str(address))!r}, which is not host:port")
+    if len(set(addresses)) < len(addresses):
+        refuse("names an address twice")
+    if len(jobs.get("chief", [])) > 1 or not 0 <= index < len(jobs.get(kind, [])):
+        refuse(f"has no place for {printable(str(kind))} {index} among its {len(addresses)} addresses")
+    return Worker(tuple(addresses), index + (len(jobs.get("chief", [])) if kind == "worker" else 0))
+
+
+class Watch:
+    """A limit on how long this worker waits for the others: `with watch:` around whatever needs all of them.
+
+    TensorFlow notices within seconds when a worker ends during the training, but waits without end for one that never
+    comes. Either way the user gets one sentence that names the worker, and exit status 2.
+
+    Args:
+        worker: Worker.
+        timeout: seconds.
+    """
+
+    def __init__(self, worker, timeout):
+        self.timeout, self._deadline = timeout, None
+        self.others = [address for index, address in enumerate(worker.addresses) if index != worker.index]
+        self.standard_error = os.dup(2) if self.others else None  # quiet.py may send 2 elsewhere
+        self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
+        if self.others:
+            threading.Thread(target=self._end_in_time, daemon=True).start()
+
+    def __enter__(self):
+        self._deadline = time.monotonic() + self.timeout
+
+    def __exit__(self, kind, error, _):
+        self._deadline = None
+        if self.others and error is not None and kind.__name__ in LOST:
+            raise UserError(self.message(str(error))) from error
+
+    def _end_in_time(self):
+        while True:
+            time.sleep(0.2)
+            deadline = self._deadline
+            if deadline is not None and time.monotonic() > deadline:
+                os.write(self.standard_error, f"train.py: error: {self.message(how_long=True)}\n".encode())
+                os._exit(2)  # the main thread waits inside TensorFlow, which nothing interrupts
+
+    def message(self, error="", how_long=False):
+        """Return the sentence about who is lost: whoever does not answer; else TensorFlow's words (`error`) for it."""
+        lost = [self._names[address] for address in self.others if not _answers(address)]
+        waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
+        words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
+        return (f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
+                "start all workers again, with --resume if an epoch was finished.")
+
+
+def _answers(address):
+    """Whether anything listens at an address."""
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=3):
+        return True
+    return False
+
+
+def wait_for_all(worker, watch):
+    """Wait until every worker has come, that is, answers at its address. TensorFlow would wait for them without end.
+
+    Raises:
+        UserError: this worker's port is taken, or a worker has not come in time.
+    """
+    address = worker.addresses[worker.index]
+    try:
+        server = socket.create_server(("", int(address.rpartition(":")[2])), backlog=4096)
+    except OSError as error:
+        raise UserError(f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
+                        "what uses it, or choose another port for it on every worker.") from error
+    missing, deadline = watch.others, time.monotonic() + watch.timeout
+    with server:  # so that the others see this one
+        while missing := [address for address in missing if not _answers(address)]:
+            if time.monotonic() > deadline:
+                raise UserError(watch.message(how_long=True))
+            time.sleep(0.2)
