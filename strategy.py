@@ -169,7 +169,8 @@ def fit(strategy, watch, model, images, labels, batch_size, seed, first_epoch, e
     end_epoch = tf.function(lambda: strategy.run(agree))
     batches = iter(shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epochs))
     for epoch in range(first_epoch, epochs):
-        sums.assign(tf.zeros(3))
+        with watch:
+            sums.assign(tf.zeros(3))  # asks all workers, too
         for _ in range(steps):
             with watch:
                 learn_step(batches)
