@@ -9,11 +9,13 @@
 TF_CONFIG is TensorFlow's description of a cluster, which Kubeflow sets and docs/distributed.md shows for Slurm. Nothing
 here imports TensorFlow.
 """
+import atexit
 import contextlib
 import json
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from typing import NamedTuple
@@ -103,6 +105,7 @@ class Watch:
     def __exit__(self, kind, error, _):
         self._deadline = None
         if self.others and error is not None and kind.__name__ in LOST:
+            atexit.register(_end_at_once)
             raise UserError(self.message(str(error))) from error
 
     def _end_in_time(self):
@@ -120,6 +123,12 @@ class Watch:
         words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
         return (f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
                 "start all workers again, with --resume if an epoch was finished.")
+
+
+def _end_at_once():
+    """End with status 2 before Python takes down TensorFlow's threads, which complain of the broken connection."""
+    sys.stdout.flush()
+    os._exit(2)
 
 
 def _answers(address):

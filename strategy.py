@@ -18,6 +18,7 @@ import cluster
 from files import UserError, printable
 
 STRATEGIES = ("none", "mirrored", "multiworker")
+_kept = []  # the multiworker strategy: one that is freed after an error prints a traceback of its own
 
 
 def start(name, worker, watch):
@@ -38,7 +39,8 @@ def start(name, worker, watch):
     faulthandler.dump_traceback_later(watch.timeout, exit=True, file=watch.standard_error)
     try:
         with watch:
-            return tf.distribute.MultiWorkerMirroredStrategy()
+            _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
+            return _kept[0]
     finally:
         faulthandler.cancel_dump_traceback_later()
 
