@@ -118,7 +118,10 @@ class Watch:
 
     def message(self, error="", how_long=False):
         """Return the sentence about who is lost: whoever does not answer; else TensorFlow's words (`error`) for it."""
-        lost = [self._names[address] for address in self.others if not _answers(address)]
+        for _ in range(10):  # a worker that is ending can still answer
+            if lost := [self._names[address] for address in self.others if not _answers(address)]:
+                break
+            time.sleep(0.2)
         waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
         words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
         return (f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
@@ -134,8 +137,8 @@ def _end_at_once():
 def _answers(address):
     """Whether anything listens at an address."""
     host, _, port = address.rpartition(":")
-    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=3):
-        return True
+    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection:
+        return connection.getsockname() != connection.getpeername()  # TCP can connect a free port to itself
     return False
 
 
