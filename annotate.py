@@ -6,6 +6,7 @@
 A wrong reading should explain itself: a box around the wrong strokes is the finder's fault, a clean digit
 with the wrong name the network's. Nothing here reads or writes files.
 """
+
 import os
 
 import numpy as np
@@ -13,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from files import printable
 
-LONG_SIDE = 560, 1600           # the picture is drawn at least and at most this long
-TILE = 140                      # a 28x28 picture, five times enlarged
+LONG_SIDE = 560, 1600  # the picture is drawn at least and at most this long
+TILE = 140  # a 28x28 picture, five times enlarged
 GAP = 18
-SURE, UNSURE = (0, 114, 178), (213, 94, 0)      # told apart by all eyes: Okabe & Ito 2008, "Color Universal Design"
+SURE, UNSURE = (0, 114, 178), (213, 94, 0)  # told apart by all eyes: Okabe & Ito 2008, "Color Universal Design"
 SURE_FROM = 0.9
 INK, GREY, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
@@ -36,9 +37,10 @@ def draw_reading(image, record, pictures):
     scale = min(max(LONG_SIDE[0], min(LONG_SIDE[1], max(width, height))) / max(width, height), 64)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     # Small bitmaps keep their pixels visible; photographs are made smaller without artefacts.
-    photo = Image.fromarray(image).resize(size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.BOX
-                                          if scale < 1 else Image.Resampling.BICUBIC)
-    unit = max(1, round(max(photo.size) / 800, 1))      # letters and tiles grow with the picture
+    photo = Image.fromarray(image).resize(
+        size, Image.Resampling.NEAREST if scale > 2 else Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    )
+    unit = max(1, round(max(photo.size) / 800, 1))  # letters and tiles grow with the picture
     tiles = [draw_tile(picture, digit, unit) for picture, digit in zip(pictures, record["digits"])]
     title, small = _font(26 * unit), _font(15 * unit)
     name = printable(os.path.basename(record["file"] or "image"))
@@ -50,13 +52,11 @@ def draw_reading(image, record, pictures):
     grid, (photo_x, tiles_x, tiles_y) = [], (GAP, GAP, top)
     if tiles:
         step_x, step_y = tiles[0].width + GAP, tiles[0].height + GAP
-        beside = photo.height > 0.75 * photo.width      # else below the picture
-        columns = -(-len(tiles) // max(1, (photo.height + GAP) // step_y)) if beside else \
-            max(1, (photo.width + GAP) // step_x)
+        beside = photo.height > 0.75 * photo.width  # else below the picture
+        columns = -(-len(tiles) // max(1, (photo.height + GAP) // step_y)) if beside else max(1, (photo.width + GAP) // step_x)
         grid = [(i % columns * step_x, i // columns * step_y) for i in range(len(tiles))]
         tiles_x, tiles_y = (photo.width + 2 * GAP, top) if beside else (GAP, top + photo.height + GAP)
-    right = max([photo_x + photo.width, GAP + int(title_width) + 1]
-                + [tiles_x + x + tiles[0].width for x, _ in grid])
+    right = max([photo_x + photo.width, GAP + int(title_width) + 1] + [tiles_x + x + tiles[0].width for x, _ in grid])
     bottom = max([top + photo.height] + [tiles_y + y + tiles[0].height for _, y in grid])
 
     canvas = Image.new("RGB", (right + GAP, bottom + GAP), PAPER)

@@ -5,6 +5,7 @@
 Everything is a pure function of the images and the seed ("stateless" random numbers): a training that is
 interrupted and resumed sees exactly the pictures it would have seen.
 """
+
 import numpy as np
 import tensorflow as tf
 
@@ -47,8 +48,13 @@ def warp(images, seed):
     y0 = center - (yx + yy) * center + SHIFT * shift_y
     zero = tf.zeros_like(x0)
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images, transforms=tf.stack([xx, xy, x0, yx, yy, y0, zero, zero], axis=1), output_shape=(size, size),
-        fill_value=0.0, interpolation="BILINEAR", fill_mode="CONSTANT")
+        images=images,
+        transforms=tf.stack([xx, xy, x0, yx, yy, y0, zero, zero], axis=1),
+        output_shape=(size, size),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
 
 
 def change_pen_width(images, seed):

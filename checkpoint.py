@@ -4,6 +4,7 @@ NAME.checkpoint.npz holds, as plain arrays (nothing that could carry code): the 
 optimizer as the last finished epoch left them, the best weights so far, and a JSON text with the arguments, the
 data's checksum and the history.
 """
+
 import json
 
 import numpy as np
@@ -42,16 +43,14 @@ def load(model_path):
     """
     path = path_of(model_path)
     if not path.exists():
-        raise UserError(f"there is no interrupted training of {printable(model_path)} to resume; leave --resume out "
-                        "to start one.")
+        raise UserError(f"there is no interrupted training of {printable(model_path)} to resume; leave --resume out to start one.")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in sorted(archive.files)}  # checks the checksums of all of them
         groups = [[array for name, array in arrays.items() if name.startswith(group)] for group in ("state_", "best_")]
         progress = json.loads(str(arrays["progress"]))
     except Exception as error:  # NumPy and zipfile fail on damaged files in as many ways as those have fields
-        raise UserError(f"{printable(path)} is damaged ({printable(files.reason(error))}); delete it and train "
-                        "again.") from error
+        raise UserError(f"{printable(path)} is damaged ({printable(files.reason(error))}); delete it and train again.") from error
     return *groups, progress
 
 
@@ -62,7 +61,9 @@ def restore(variables, values):
         files.UserError: they do not fit: the values are those of another network.
     """
     if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise UserError("the interrupted training was of another network than this version of model.py builds; "
-                        "leave --resume out to start over.")
+        raise UserError(
+            "the interrupted training was of another network than this version of model.py builds; "
+            "leave --resume out to start over."
+        )
     for variable, value in zip(variables, values):
         variable.assign(value)

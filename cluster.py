@@ -9,6 +9,7 @@
 TF_CONFIG is TensorFlow's description of a cluster, which Kubeflow sets and docs/distributed.md shows for Slurm. Nothing
 here imports TensorFlow.
 """
+
 import atexit
 import contextlib
 import json
@@ -23,8 +24,15 @@ from typing import NamedTuple
 from files import UserError, printable
 
 # TensorFlow's errors (tf.errors) when another worker is lost. Others, such as too little memory, are passed on.
-LOST = ("AbortedError", "CancelledError", "DeadlineExceededError", "FailedPreconditionError", "InternalError", "UnavailableError",
-        "UnknownError")
+LOST = (
+    "AbortedError",
+    "CancelledError",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "InternalError",
+    "UnavailableError",
+    "UnknownError",
+)
 
 
 class Worker(NamedTuple):
@@ -34,6 +42,7 @@ class Worker(NamedTuple):
         addresses: "host:port" of every worker, the first one first; empty where there is only this process.
         index: of this process.
     """
+
     addresses: tuple = ()
     index: int = 0
 
@@ -124,8 +133,10 @@ class Watch:
             time.sleep(0.2)
         waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
         words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
-        return (f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
-                "start all workers again, with --resume if an epoch was finished.")
+        return (
+            f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
+            "start all workers again, with --resume if an epoch was finished."
+        )
 
 
 def _end_at_once():
@@ -152,8 +163,10 @@ def wait_for_all(worker, watch):
     try:
         server = socket.create_server(("", int(address.rpartition(":")[2])), backlog=4096)
     except OSError as error:
-        raise UserError(f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
-                        "what uses it, or choose another port for it on every worker.") from error
+        raise UserError(
+            f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
+            "what uses it, or choose another port for it on every worker."
+        ) from error
     missing, deadline = watch.others, time.monotonic() + watch.timeout
     with server:  # so that the others see this one
         while missing := [address for address in missing if not _answers(address)]:

@@ -8,6 +8,7 @@ Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside t
 and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
 one sentence (`files.UserError`).
 """
+
 import gzip
 import hashlib
 import math
@@ -76,8 +77,10 @@ def load_dataset(path=None):
     elif path.suffix.lower() == ".npz" and path.is_file():
         arrays = _read_npz(path)
     elif path.exists():
-        raise UserError(f"{printable(path)} is no data set; give a .npz, a folder of IDX files, or a folder "
-                        "with one sub-folder of images per digit, 0 to 9.")
+        raise UserError(
+            f"{printable(path)} is no data set; give a .npz, a folder of IDX files, or a folder "
+            "with one sub-folder of images per digit, 0 to 9."
+        )
     else:
         raise UserError(f"there is no data set at {printable(path)}; check the path.")
     return _checked_dataset(arrays, path)
@@ -120,12 +123,14 @@ def split(labels, validation_size, seed):
         UserError: the sizes leave a class without training or validation images.
     """
     from sklearn.model_selection import train_test_split
+
     try:
-        train, validation = train_test_split(np.arange(len(labels)), test_size=validation_size, stratify=labels,
-                                             random_state=seed)
+        train, validation = train_test_split(np.arange(len(labels)), test_size=validation_size, stratify=labels, random_state=seed)
     except ValueError as error:
-        raise UserError(f"cannot hold {validation_size} of {len(labels)} training images out for validation with at least one "
-                        "of each digit on both sides; use more images, or another --validation-size.") from error
+        raise UserError(
+            f"cannot hold {validation_size} of {len(labels)} training images out for validation with at least one "
+            "of each digit on both sides; use more images, or another --validation-size."
+        ) from error
     return np.sort(train), np.sort(validation)
 
 
@@ -158,17 +163,21 @@ def read_idx(path, remedy="fetch it again"):
             lengths = file.read(4 * magic[3]) if len(magic) == 4 else b""
             if magic[:3] != b"\0\0\x08" or not 1 <= len(lengths) // 4 == magic[3] <= 4:
                 raise UserError(f"{printable(path)} is not an IDX file of unsigned bytes; {remedy}.")
-            shape = tuple(int.from_bytes(lengths[i:i + 4], "big") for i in range(0, len(lengths), 4))
+            shape = tuple(int.from_bytes(lengths[i : i + 4], "big") for i in range(0, len(lengths), 4))
             size = math.prod(shape)  # Python's integers: a header that lies cannot overflow
             if size > MAX_ARRAY_BYTES:
-                raise UserError(f"{printable(path)} states that it holds {' x '.join(map(str, shape))} bytes, more than "
-                                f"{MAX_ARRAY_BYTES >> 30} GiB; give a smaller data set.")
+                raise UserError(
+                    f"{printable(path)} states that it holds {' x '.join(map(str, shape))} bytes, more than "
+                    f"{MAX_ARRAY_BYTES >> 30} GiB; give a smaller data set."
+                )
             content = file.read(size + 1)
     except (OSError, EOFError, MemoryError, zlib.error) as error:
         raise UserError(f"cannot read {printable(path)} ({printable(reason(error))}); {remedy}.") from error
     if len(content) != size:
-        raise UserError(f"{printable(path)} holds {'fewer' if len(content) < size else 'more'} bytes than its header "
-                        f"states ({' x '.join(map(str, shape))}); {remedy}.")
+        raise UserError(
+            f"{printable(path)} holds {'fewer' if len(content) < size else 'more'} bytes than its header "
+            f"states ({' x '.join(map(str, shape))}); {remedy}."
+        )
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
@@ -181,8 +190,10 @@ def _idx_path(folder, name):
     for candidate in (folder / name, folder / f"{name}.gz"):
         if candidate.exists():
             return candidate
-    raise UserError(f"{printable(folder)} holds neither {name} (or {name}.gz) nor sub-folders 0 to 9 of images; "
-                    "give a .npz, a folder of the four IDX files, or a folder with one sub-folder per digit.")
+    raise UserError(
+        f"{printable(folder)} holds neither {name} (or {name}.gz) nor sub-folders 0 to 9 of images; "
+        "give a .npz, a folder of the four IDX files, or a folder with one sub-folder per digit."
+    )
 
 
 def _read_npz(path):
@@ -199,8 +210,9 @@ def _read_npz(path):
     except UserError:
         raise
     except Exception as error:  # NumPy and zipfile fail on hostile files in as many ways as those have fields
-        raise UserError(f"cannot read {printable(path)} ({printable(reason(error)).rstrip('.')}); save it again with "
-                        "numpy.savez_compressed.") from error
+        raise UserError(
+            f"cannot read {printable(path)} ({printable(reason(error)).rstrip('.')}); save it again with numpy.savez_compressed."
+        ) from error
 
 
 def _read_image_folders(folder):
@@ -208,10 +220,18 @@ def _read_image_folders(folder):
     from digit_finder import prepare_single
     from image_loader import load_image
     from image_paths import find_images
+
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
-        paths = [pathlib.Path(parent, name) for parent, names, _ in find_images([str(folder / str(digit))], recursive=True)
-                 for name in names] if (folder / str(digit)).is_dir() else []
+        paths = (
+            [
+                pathlib.Path(parent, name)
+                for parent, names, _ in find_images([str(folder / str(digit))], recursive=True)
+                for name in names
+            ]
+            if (folder / str(digit)).is_dir()
+            else []
+        )
         if not paths:
             raise UserError(f"{printable(folder / str(digit))} holds no images; each digit needs some.")
         for number, path in enumerate(paths):
@@ -231,22 +251,28 @@ def _download_mnist(paths):
     folder = next(iter(paths.values())).parent
     try:
         import keras
+
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
     except Exception as error:  # a download fails in many ways; each means the same to the user
-        raise UserError(f"MNIST is not complete in {printable(folder)} and could not be downloaded "
-                        f"({printable(reason(error))}); restore it with `git checkout -- data`.") from error
+        raise UserError(
+            f"MNIST is not complete in {printable(folder)} and could not be downloaded "
+            f"({printable(reason(error))}); restore it with `git checkout -- data`."
+        ) from error
     arrays = dict(zip(MNIST_FILES, (x_train, y_train, x_test, y_test)))
     for key, path in paths.items():
         content = _idx_bytes(np.asarray(arrays[key], np.uint8))
         if hashlib.sha256(content).hexdigest() != MNIST_FILES[key][1]:
-            raise UserError(f"what was downloaded in place of {printable(path)} is not MNIST (its checksum differs); restore "
-                            "it with `git checkout -- data`.")
+            raise UserError(
+                f"what was downloaded in place of {printable(path)} is not MNIST (its checksum differs); restore "
+                "it with `git checkout -- data`."
+            )
         with atomic_write(path) as temporary:
             temporary.write_bytes(gzip.compress(content, mtime=0))
 
 
 def _checked_dataset(arrays, source):
     """Return a Dataset of `arrays` once every shape, type, range and class is as `Dataset` promises."""
+
     def refuse(fault):
         raise UserError(f"{printable(source)}: {fault}")
 
@@ -263,12 +289,12 @@ def _checked_dataset(arrays, source):
         if y.dtype.kind not in "iu":
             refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
         if y.min() < 0 or y.max() >= NUM_CLASSES:
-            refuse(f"y_{part} holds the label {int(y.max() if y.max() >= NUM_CLASSES else y.min())}; "
-                   "labels must be 0 to 9.")
+            refuse(f"y_{part} holds the label {int(y.max() if y.max() >= NUM_CLASSES else y.min())}; labels must be 0 to 9.")
         empty = sorted(set(range(NUM_CLASSES)) - set(np.unique(y).tolist()))
         if empty:
-            refuse(f"y_{part} has no image of the digit{'s' * (len(empty) > 1)} {', '.join(map(str, empty))}; "
-                   "each digit needs some.")
+            refuse(
+                f"y_{part} has no image of the digit{'s' * (len(empty) > 1)} {', '.join(map(str, empty))}; each digit needs some."
+            )
         arrays[f"y_{part}"] = y.astype(np.uint8)
     digest = hashlib.sha256()
     for key in MNIST_FILES:

@@ -8,6 +8,7 @@ run of neighbouring pieces that could be one digit is a candidate. Which candida
 left to whoever can tell a digit from a fragment: `digit_reader.py`, with the network. Pure functions from
 array to array; NumPy and OpenCV only, results can be pickled.
 """
+
 from typing import NamedTuple
 
 import cv2
@@ -16,11 +17,24 @@ import numpy as np
 import ink as inks
 import ruled_paper
 from mnist_format import already_mnist, mnist_normalise
-from strokes import (MOST_STROKES, cut_stroke, drop_border, drop_specks, greatest_width, group_lines, keep_strokes,
-                     label_strokes, level_slant, line_height, propose_cuts, stroke_width, turn)
+from strokes import (
+    MOST_STROKES,
+    cut_stroke,
+    drop_border,
+    drop_specks,
+    greatest_width,
+    group_lines,
+    keep_strokes,
+    label_strokes,
+    level_slant,
+    line_height,
+    propose_cuts,
+    stroke_width,
+    turn,
+)
 
-MOST_PIECES = 5           # a digit is at most this many pieces, or whole strokes, however often they were cut
-MOST_CANDIDATES = 2000    # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
+MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
+MOST_CANDIDATES = 2000  # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
 
 
 class Candidate(NamedTuple):
@@ -34,6 +48,7 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
     """
+
     line: int
     first: int
     last: int
@@ -51,6 +66,7 @@ class Line(NamedTuple):
         cost: how improbable that version is before anything is read, in nats.
         pieces: (n,) float, heights of its pieces, in heights of the line.
     """
+
     version: int
     cost: float
     pieces: np.ndarray
@@ -70,6 +86,7 @@ class Layout(NamedTuple):
         clutter: how much there is beside the ink (see `ink.Ink`).
         crowded: whether there is more ink than is looked at, and the smallest strokes were left out.
     """
+
     pictures: np.ndarray
     boxes: np.ndarray
     candidates: list
@@ -88,7 +105,7 @@ def split_pieces(strokes, line, width):
     height = line_height(strokes.boxes[line])
     for i in line:
         x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y:y + h, x:x + w] == i + 1
+        mask = strokes.labels[y : y + h, x : x + w] == i + 1
         cuts = propose_cuts(mask, width) if w > 0.75 * min(h, height) and h > 0.5 * height else []
         parts = cut_stroke(mask, cuts)
         cost = [0.0] + [cut[2] for cut in cuts] + [0.0]
@@ -115,9 +132,9 @@ def join(pieces, boxes):
     whole = np.zeros((y1 - y0, x1 - x0), bool)
     for i, mask, *_ in pieces:
         x, y = boxes[i][0] - x0, boxes[i][1] - y0
-        whole[y:y + mask.shape[0], x:x + mask.shape[1]] |= mask
+        whole[y : y + mask.shape[0], x : x + mask.shape[1]] |= mask
     rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
-    return (whole[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
+    return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
 
 
 def versions(ink):
@@ -135,7 +152,7 @@ def versions(ink):
     framed, alone = ruled_paper.frames(plain)
     sets = []
     if not framed.any() or alone:
-        sets.append((plain, 3.0 * framed.any()))      # what has a frame around it is hardly written with it
+        sets.append((plain, 3.0 * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
         sets.append((keep_strokes(plain, ~framed), 0.0))
     else:
@@ -184,8 +201,9 @@ def find(image, invert="auto"):
     if picture is not None:
         left, top, width, height = cv2.boundingRect((picture > 64).astype(np.uint8))
         whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(width, height))
-        return Layout(picture[None], np.array([[left, top, left + width, top + height]], np.int32), [whole],
-                      [Line(0, 0.0, np.ones(1))], 0.0)
+        return Layout(
+            picture[None], np.array([[left, top, left + width, top + height]], np.int32), [whole], [Line(0, 0.0, np.ones(1))], 0.0
+        )
     pictures, boxes, candidates, lines, crowded = [], [], [], [], False
     ink = inks.find_ink(image, invert)
     for version, (strokes, matrix, cost) in enumerate(versions(ink)):
@@ -198,7 +216,7 @@ def find(image, invert="auto"):
             lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
             for first in range(len(pieces)):
                 for last in range(first, len(pieces)):
-                    run, box = pieces[first:last + 1], np.array(spans[first:last + 1])
+                    run, box = pieces[first : last + 1], np.array(spans[first : last + 1])
                     if last - first >= MOST_PIECES and (run[0][2] or run[-1][3]):
                         continue
                     span = box[:, 2].max() - box[:, 0].min()
@@ -211,8 +229,17 @@ def find(image, invert="auto"):
                     gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
                     pictures.append(mnist_normalise(mask))
                     boxes.append(original_box(x, y, w, h, matrix, image.shape))
-                    candidates.append(Candidate(len(lines) - 1, first, last, run[0][2] + run[-1][3], gap / height,
-                                                h / height, greatest_width(mask) / max(h, w)))
+                    candidates.append(
+                        Candidate(
+                            len(lines) - 1,
+                            first,
+                            last,
+                            run[0][2] + run[-1][3],
+                            gap / height,
+                            h / height,
+                            greatest_width(mask) / max(h, w),
+                        )
+                    )
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         pictures.append(np.zeros((28, 28), np.uint8))

@@ -7,25 +7,26 @@
 `digit_finder.find` proposes candidates; the network tells digits from fragments; dynamic programming over
 each line picks the reading with the best evidence; what is left without evidence is no digit.
 """
+
 import math
 
 import numpy as np
 
 import digit_finder
 
-MIN_CONFIDENCE = 0.95     # chosen on handwriting kept for development; see the class
-STRONG_SHARE = 0.4        # of a line's digits have min_confidence: half or more in writing, a third in texture
-WEAK_CONFIDENCE = 0.2     # enough for a digit in such a line
-MOST_CLUTTER = 0.3        # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
-THICKEST = 0.6            # a digit's strokes and filled loops are thinner, in lengths of its longer side
-THICKEST_ONE = 0.42       # ... and a 1, which is a stroke alone
-JUNK_COST = 4.0           # for leaving out a piece as high as its line, in nats like all costs
-DOUBT_COST = 2.0          # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
-CUT_COST = 0.3            # for each stroke width of ink that is cut through
-GAP_COST = 2.0            # for a gap inside a digit, per line height beyond a tenth
-SMALL_COST = 3.0          # for a digit lower than 0.55 of its line, per line height
-LINE_COST = 0.3           # for each line: one slanted line is likelier than a staircase
-CUT_DOUBT = 0.15          # a cut digit's confidence counts less, by this many nats for each stroke width of ink
+MIN_CONFIDENCE = 0.95  # chosen on handwriting kept for development; see the class
+STRONG_SHARE = 0.4  # of a line's digits have min_confidence: half or more in writing, a third in texture
+WEAK_CONFIDENCE = 0.2  # enough for a digit in such a line
+MOST_CLUTTER = 0.3  # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
+THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
+THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
+JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
+DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
+CUT_COST = 0.3  # for each stroke width of ink that is cut through
+GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
+SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
+LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
+CUT_DOUBT = 0.15  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
 
 
 class DigitReader:
@@ -61,24 +62,29 @@ class DigitReader:
             return []
         pictures = np.concatenate([layout.pictures for layout in layouts])
         probabilities = np.asarray(self.network(pictures), np.float64)
-        probabilities[~pictures.any(axis=(1, 2))] = 0.1     # nothing seen is no evidence for any digit
+        probabilities[~pictures.any(axis=(1, 2))] = 0.1  # nothing seen is no evidence for any digit
         digits, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
         records, start = [], 0
         for layout in layouts:
             these = slice(start, start + len(layout.pictures))
             start = these.stop
-            lines = [[choose_single(layout, confidences[these])]] if single else \
-                choose_lines(layout, digits[these], confidences[these], self.min_confidence)
+            lines = (
+                [[choose_single(layout, confidences[these])]]
+                if single
+                else choose_lines(layout, digits[these], confidences[these], self.min_confidence)
+            )
             records.append(make_record(layout, probabilities[these], lines, top_k))
         return records
 
 
 def choose_single(layout, confidences):
     """Return the index of the candidate that reads best as the one digit, by each one's highest probability."""
+
     def worth(i):
         c = layout.candidates[i]
         cost = layout.lines[c.line].cost if c.line >= 0 else 0.0
         return confidences[i] * min(1, c.height) - 0.2 * c.cuts - 0.3 * cost
+
     return max(range(len(layout.candidates)), key=worth)
 
 
@@ -112,8 +118,7 @@ def choose_lines(layout, digits, confidences, min_confidence):
 
 def accept(chosen, candidates, digits, confidences, min_confidence):
     """Keep those of a line's candidates (indices) that may be digits, if enough of them are digits beyond doubt."""
-    chosen = [i for i in chosen
-              if candidates[i].thickness <= (THICKEST_ONE if digits[i] == 1 else THICKEST)]
+    chosen = [i for i in chosen if candidates[i].thickness <= (THICKEST_ONE if digits[i] == 1 else THICKEST)]
     certain = any(confidences[i] * math.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
     strong = sum(confidences[i] >= min_confidence for i in chosen)
     if not certain or strong < STRONG_SHARE * len(chosen):
@@ -142,8 +147,13 @@ def best_path(pieces, members, candidates, confidences):
         best[end + 1], back[end + 1] = best[end] + JUNK_COST * pieces[end], (end, None)
         for i in ending.get(end, []):
             c = candidates[i]
-            cost = (best[c.first] - DOUBT_COST * math.log(max(confidences[i], 1e-9)) + CUT_COST * c.cuts
-                    + GAP_COST * max(0, c.gap - 0.1) + SMALL_COST * max(0, 0.55 - c.height))
+            cost = (
+                best[c.first]
+                - DOUBT_COST * math.log(max(confidences[i], 1e-9))
+                + CUT_COST * c.cuts
+                + GAP_COST * max(0, c.gap - 0.1)
+                + SMALL_COST * max(0, 0.55 - c.height)
+            )
             if cost < best[end + 1]:
                 best[end + 1], back[end + 1] = cost, (c.first, i)
     path, end = [], count
@@ -161,9 +171,14 @@ def make_record(layout, probabilities, lines, top_k):
         order = np.argsort(-probabilities[i], kind="stable")
         confidence = float(probabilities[i][order[0]])
         whole *= confidence
-        digits.append({"digit": int(order[0]), "confidence": confidence, "box": [int(v) for v in layout.boxes[i]],
-                       "top": [[int(k), float(probabilities[i][k])] for k in order[:top_k]]})
+        digits.append(
+            {
+                "digit": int(order[0]),
+                "confidence": confidence,
+                "box": [int(v) for v in layout.boxes[i]],
+                "top": [[int(k), float(probabilities[i][k])] for k in order[:top_k]],
+            }
+        )
     text = " ".join("".join(str(int(probabilities[i].argmax())) for i in line) for line in lines)
     chosen = [i for line in lines for i in line]
-    return {"text": text, "confidence": whole if digits else None, "digits": digits,
-            "pictures": layout.pictures[chosen]}
+    return {"text": text, "confidence": whole if digits else None, "digits": digits, "pictures": layout.pictures[chosen]}

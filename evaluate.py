@@ -16,6 +16,7 @@ the confusion matrix, and writes to reports/ (or --output-dir):
 Fifteen of MNIST's test labels are known to be wrong (`data_loader.LABEL_ERRORS`); accuracy is given with and
 without them.
 """
+
 import argparse
 import pathlib
 import sys
@@ -32,16 +33,35 @@ BATCH_SIZE = 500  # shards begin at whole batches: an answer's last bits can dep
 def main(argv=None):
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH",
-                        help="the model to score (default: models/mnist_cnn.keras)")
-    parser.add_argument("--data", metavar="PATH", help="a .npz, a folder of IDX files or a folder with one "
-                        "sub-folder of images per digit; its test part is scored (default: MNIST)")
-    parser.add_argument("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER",
-                        help="where to write (default: %(default)s)")
-    parser.add_argument("--shard", type=shards.shard, metavar="I/N", help="print the answers for the I-th of N parts of the test "
-                        "images, one line each, and nothing else; the N outputs, one after the other, go to --answers")
-    parser.add_argument("--answers", type=pathlib.Path, metavar="CSV", help="score these answers, of all shards in order, "
-                        "instead of running the model")
+    parser.add_argument(
+        "--model",
+        type=pathlib.Path,
+        default=MODEL_PATH,
+        metavar="PATH",
+        help="the model to score (default: models/mnist_cnn.keras)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="a .npz, a folder of IDX files or a folder with one "
+        "sub-folder of images per digit; its test part is scored (default: MNIST)",
+    )
+    parser.add_argument(
+        "--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--shard",
+        type=shards.shard,
+        metavar="I/N",
+        help="print the answers for the I-th of N parts of the test "
+        "images, one line each, and nothing else; the N outputs, one after the other, go to --answers",
+    )
+    parser.add_argument(
+        "--answers",
+        type=pathlib.Path,
+        metavar="CSV",
+        help="score these answers, of all shards in order, instead of running the model",
+    )
     arguments = parser.parse_args(argv)
     if arguments.shard and arguments.answers:
         parser.error("--shard makes answers and --answers scores them; give one of them")
@@ -50,6 +70,7 @@ def main(argv=None):
     from model import check_archive, load_model, predict
     from network import mismatches
     from scores import measure
+
     check_archive(arguments.model)
     for warning in mismatches(arguments.model):
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
@@ -57,14 +78,23 @@ def main(argv=None):
     if arguments.shard:
         start, stop = arguments.shard.bounds(len(data.x_test), unit=BATCH_SIZE)
         if start < stop:
-            sys.stdout.write(answers_text(data.y_test[start:stop], predict(load_model(arguments.model), data.x_test[start:stop],
-                                                                           BATCH_SIZE)))
+            sys.stdout.write(
+                answers_text(data.y_test[start:stop], predict(load_model(arguments.model), data.x_test[start:stop], BATCH_SIZE))
+            )
         return 0
     files.make_folder(arguments.output_dir)
-    probabilities = (read_answers(arguments.answers, data.y_test) if arguments.answers else
-                     predict(load_model(arguments.model), data.x_test, BATCH_SIZE))
-    metrics = {"model": arguments.model.name, "model_sha256": files.sha256(arguments.model), "data": data.name,
-               "data_sha256": data.checksum, **measure(data.x_test, data.y_test, probabilities)}
+    probabilities = (
+        read_answers(arguments.answers, data.y_test)
+        if arguments.answers
+        else predict(load_model(arguments.model), data.x_test, BATCH_SIZE)
+    )
+    metrics = {
+        "model": arguments.model.name,
+        "model_sha256": files.sha256(arguments.model),
+        "data": data.name,
+        "data_sha256": data.checksum,
+        **measure(data.x_test, data.y_test, probabilities),
+    }
     print(report(metrics, data.y_test, probabilities), flush=True)
     for path in write_reports(arguments.output_dir, data.x_test, metrics):
         print(f"wrote {printable(path)}")
@@ -83,16 +113,21 @@ def read_answers(path, labels):
         UserError: it cannot be read, or holds other images' answers, too few or too many.
     """
     import numpy as np
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about an empty file, which is refused below
             rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot read answers from {printable(path)}: {printable(files.reason(error))}; give what the shards of "
-                        "evaluate.py wrote.") from error
+        raise UserError(
+            f"cannot read answers from {printable(path)}: {printable(files.reason(error))}; give what the shards of "
+            "evaluate.py wrote."
+        ) from error
     if rows.shape != (len(labels), 11) or not np.array_equal(rows[:, 0], labels) or not np.isfinite(rows).all():
-        raise UserError(f"{printable(path)} does not hold the answers for these {len(labels)} images; put the outputs of all shards "
-                        "together in their order, of the same --data.")
+        raise UserError(
+            f"{printable(path)} does not hold the answers for these {len(labels)} images; put the outputs of all shards "
+            "together in their order, of the same --data."
+        )
     return rows[:, 1:]
 
 
@@ -100,20 +135,28 @@ def report(metrics, labels, probabilities):
     """Return `metrics` as text for people: headline numbers, scikit-learn's report, confusion matrix."""
     import numpy as np
     from sklearn.metrics import classification_report
+
     low, high = metrics["accuracy_interval"]
     wrong, total = len(metrics["misclassified"]), metrics["test_images"]
-    lines = [f"accuracy                    {metrics['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%}; "
-             f"{wrong:,} of {total:,} misread)"]
+    lines = [
+        f"accuracy                    {metrics['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%}; "
+        f"{wrong:,} of {total:,} misread)"
+    ]
     if metrics["accuracy_without_label_errors"] is not None:
         lines.append(f"  without 15 wrong labels   {metrics['accuracy_without_label_errors']:.2%}")
-    lines += [f"loss (cross-entropy)        {metrics['loss']:.4f}",
-              f"expected calibration error  {metrics['expected_calibration_error']:.2%}", "",
-              classification_report(labels, np.argmax(probabilities, axis=1), digits=4, zero_division=0),
-              "confusion matrix (row: label, column: prediction)"]
+    lines += [
+        f"loss (cross-entropy)        {metrics['loss']:.4f}",
+        f"expected calibration error  {metrics['expected_calibration_error']:.2%}",
+        "",
+        classification_report(labels, np.argmax(probabilities, axis=1), digits=4, zero_division=0),
+        "confusion matrix (row: label, column: prediction)",
+    ]
     width = max(len(str(np.max(metrics["confusion_matrix"]))), 2) + 1
     lines.append("   " + "".join(f"{digit:>{width}}" for digit in range(10)))
-    lines += [f"{digit:>3}" + "".join(f"{count or '.':>{width}}" for count in row)
-              for digit, row in enumerate(metrics["confusion_matrix"])]
+    lines += [
+        f"{digit:>3}" + "".join(f"{count or '.':>{width}}" for count in row)
+        for digit, row in enumerate(metrics["confusion_matrix"])
+    ]
     return "\n".join(lines)
 
 
@@ -121,6 +164,7 @@ def write_reports(folder, images, metrics):
     """Write metrics.json and the three pictures to `folder` and return their paths. Raises UserError."""
     import figures
     from figure_style import DPI
+
     folder = pathlib.Path(folder)
     pictures = {
         "confusion_matrix": figures.confusion_matrix(metrics["confusion_matrix"]),

@@ -12,6 +12,7 @@ percentage point lower. `onnx` needs three more packages: pip install tf2onnx on
 For browsers take onnx, with onnxruntime-web. There is no `tfjs`: its converter (tensorflowjs, last release 4.22.0)
 cannot be installed beside TensorFlow 2.21; and LiteRT.js 2.5.3 takes no .tflite with any number N of pictures.
 """
+
 import argparse
 import contextlib
 import importlib.util
@@ -33,9 +34,9 @@ FORMATS = {
     "onnx": (".onnx", ("tf2onnx", "onnx", "onnxruntime")),
     "saved_model": ("_saved_model", ()),
 }
-TOLERANCE = 1e-5            # largest difference in a probability between Keras and a float32 export
-MAX_ACCURACY_LOSS = 0.005   # of the 8-bit export on the test images; a sound one loses less than a tenth of it
-CALIBRATION_IMAGES = 500    # training images that show the 8-bit converter the range of every layer's values
+TOLERANCE = 1e-5  # largest difference in a probability between Keras and a float32 export
+MAX_ACCURACY_LOSS = 0.005  # of the 8-bit export on the test images; a sound one loses less than a tenth of it
+CALIBRATION_IMAGES = 500  # training images that show the 8-bit converter the range of every layer's values
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
 
 
@@ -43,15 +44,25 @@ def main(argv=None):
     """Export as the command line says and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=FORMATS, required=True, help="what to write: see above")
-    parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH",
-                        help="the model to export (default: models/mnist_cnn.keras)")
-    parser.add_argument("--output", type=pathlib.Path, metavar="PATH",
-                        help="the file, or folder for saved_model, to write (default: beside the model)")
+    parser.add_argument(
+        "--model",
+        type=pathlib.Path,
+        default=MODEL_PATH,
+        metavar="PATH",
+        help="the model to export (default: models/mnist_cnn.keras)",
+    )
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        metavar="PATH",
+        help="the file, or folder for saved_model, to write (default: beside the model)",
+    )
     arguments = parser.parse_args(argv)
     kind, path, sidecar = arguments.format, arguments.model, arguments.model.with_suffix(".tflite")
     output = arguments.output or path.with_name(path.stem + FORMATS[kind][0])
 
     from data_loader import load_mnist
+
     check_packages(kind)
     try:
         check_output(output, kind, sidecar)
@@ -68,8 +79,10 @@ def main(argv=None):
         if beside:
             report += bind(path, output)
     size = sum(file.stat().st_size for file in (output, *output.rglob("*")) if file.is_file())
-    print(f"wrote {printable(output)}, {size / 1e6:.2f} MB\n  {report}\n"
-          "  takes float32 (N, 28, 28, 1), any N, 0 = paper to 255 = ink; gives float32 probabilities (N, 10)")
+    print(
+        f"wrote {printable(output)}, {size / 1e6:.2f} MB\n  {report}\n"
+        "  takes float32 (N, 28, 28, 1), any N, 0 = paper to 255 = ink; gives float32 probabilities (N, 10)"
+    )
     return 0
 
 
@@ -103,25 +116,30 @@ def export(model, kind, output, data):
     Returns what was measured, in words. Raises UserError: not convertible or writable, or its answers differ.
     """
     import keras
+
     integers = kind == "litert-int8"
     images, labels = (data.x_test, data.y_test) if integers else (data.x_test[::10], data.y_test[::10])
     with (folder_write if kind == "saved_model" else files.atomic_write)(output) as temporary:
         try:
             with quiet.native_output(), contextlib.redirect_stdout(io.StringIO()):  # converters talk on both
                 expected = predict(model, images)  # first, because Keras does not export a model never called
-                calibration = data.x_train[::len(data.x_train) // CALIBRATION_IMAGES, None, ..., None]
+                calibration = data.x_train[:: len(data.x_train) // CALIBRATION_IMAGES, None, ..., None]
                 convert(model, kind, temporary, calibration.astype("float32"))
                 answers = load_exported(temporary, kind)(images)
         except OSError:
             raise  # put into words by the writers of files and folders
         except Exception as error:  # converters and runtimes fail in as many ways as there are layers
-            raise UserError(f"Keras {keras.__version__} cannot export this model as {kind} ({type(error).__name__}: "
-                            f"{printable(str(error).strip()[:200])}); choose another --format.") from error
+            raise UserError(
+                f"Keras {keras.__version__} cannot export this model as {kind} ({type(error).__name__}: "
+                f"{printable(str(error).strip()[:200])}); choose another --format."
+            ) from error
         difference = float(abs(answers - expected).max())
         accuracy, before = (float((p.argmax(axis=1) == labels).mean()) for p in (answers, expected))
         if not (accuracy >= before - MAX_ACCURACY_LOSS if integers else difference <= TOLERANCE):
-            raise UserError(f"the {kind} export does not answer like the model (largest difference {difference:.1e}, "
-                            f"accuracy {accuracy:.2%} for {before:.2%}) and was not kept; choose another --format.")
+            raise UserError(
+                f"the {kind} export does not answer like the model (largest difference {difference:.1e}, "
+                f"accuracy {accuracy:.2%} for {before:.2%}) and was not kept; choose another --format."
+            )
     report = f"largest difference from Keras's probabilities: {difference:.1e}, on {len(images):,} test images"
     return report + (f"\n  accuracy on them: {accuracy:.2%}, of the float32 model: {before:.2%}" if integers else "")
 
@@ -130,9 +148,11 @@ def convert(model, kind, path, calibration):
     """Write `model` to `path` in a format of FORMATS; calibration: (N, 1, 28, 28, 1) float32, for 8-bit integers."""
     if kind == "litert":
         from model import export_litert
+
         export_litert(model, path)
     elif kind == "litert-int8":
         import tensorflow as tf
+
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]  # all in integers, or it fails
@@ -146,12 +166,15 @@ def load_exported(path, kind):
     """Return an export, run by its own runtime: a callable, (N, 28, 28) uint8 to (N, 10) float32 probabilities."""
     if kind in ("litert", "litert-int8"):
         from network import LiteRTNetwork
+
         return LiteRTNetwork(path)
     if kind == "onnx":
         import onnxruntime
+
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {session.get_inputs()[0].name: images[..., None].astype("float32")})[0]
     import tensorflow as tf
+
     loaded = tf.saved_model.load(str(path))  # its functions do not keep its variables alive
     return lambda images: loaded.serve(images[..., None].astype("float32")).numpy()
 
@@ -177,8 +200,9 @@ def folder_write(path):
                 os.replace(old, path)
             raise
     except OSError as error:
-        raise UserError(f"cannot write {printable(path)}: {files.reason(error)}; free some space, or choose a place "
-                        "you may write to.") from error
+        raise UserError(
+            f"cannot write {printable(path)}: {files.reason(error)}; free some space, or choose a place you may write to."
+        ) from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)

@@ -13,6 +13,7 @@ The colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), t
 colour vision; a scale from against to for goes from vermillion over white to blue. Ten digits are more than any
 eye tells apart by colour, so they are always named as well.
 """
+
 import functools
 
 import matplotlib
@@ -28,23 +29,43 @@ FOR_AND_AGAINST = LinearSegmentedColormap.from_list("for and against", [VERMILLI
 DPI, DIGITS = 150, range(10)
 
 STYLE = {
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 12, "text.color": "black",
-    "axes.titlesize": 12, "axes.titlelocation": "left", "axes.labelsize": 12, "axes.edgecolor": GREY,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.grid": False,
-    "grid.color": PALE, "grid.linewidth": 1.0, "xtick.labelsize": 11, "ytick.labelsize": 11, "xtick.color": GREY,
-    "ytick.color": GREY, "xtick.labelcolor": "black", "ytick.labelcolor": "black", "legend.fontsize": 12,
-    "legend.frameon": False, "lines.linewidth": 2.0, "image.interpolation": "nearest",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 12,
+    "text.color": "black",
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 12,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": PALE,
+    "grid.linewidth": 1.0,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "legend.fontsize": 12,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "image.interpolation": "nearest",
 }
 
 
 def styled(draw):
     """Have a function draw in the project's style, whatever the user's matplotlib settings are (decorator)."""
+
     @functools.wraps(draw)
     def drawn(*arguments, **options):
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(STYLE)
             return draw(*arguments, **options)
+
     return drawn
 
 

@@ -8,13 +8,27 @@ The data, and how a photo becomes 28x28 pixels, are drawn by figures_data.py, wh
 figures_network.py; how all of them look is in figure_style.py. Every title says what there is to see. Images are
 (N, 28, 28) uint8, ink 255 on 0; they are drawn dark on white, like ink on paper.
 """
+
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
-from figure_style import (BLUE, DIGIT_COLOURS, DIGITS, ERROR_COLOURS, GREY, PALE, VERMILLION, add_axes, gallery,
-                          new_figure, percent, show_digit, styled)
+from figure_style import (
+    BLUE,
+    DIGIT_COLOURS,
+    DIGITS,
+    ERROR_COLOURS,
+    GREY,
+    PALE,
+    VERMILLION,
+    add_axes,
+    gallery,
+    new_figure,
+    percent,
+    show_digit,
+    styled,
+)
 
 
 @styled
@@ -28,23 +42,40 @@ def training_curves(history, note="not comparable: training digits are distorted
     """
     epochs = np.asarray(history["epoch"], int)
     best = max(range(len(epochs)), key=lambda i: (history["val_accuracy"][i], i))
-    figure = new_figure(11, 4.5, f"{100 * history['val_accuracy'][best]:.2f} % of the validation digits read correctly "
-                        f"after epoch {epochs[best]} of {epochs[-1]}", note)
+    figure = new_figure(
+        11,
+        4.5,
+        f"{100 * history['val_accuracy'][best]:.2f} % of the validation digits read correctly "
+        f"after epoch {epochs[best]} of {epochs[-1]}",
+        note,
+    )
     panels = [add_axes(figure, left, 0.6, 2.75, 2.7) for left in (0.85, 4.4, 8.1)]
-    lines = [(0, "accuracy", "training", GREY), (0, "val_accuracy", "validation", BLUE),
-             (1, "loss", "training", GREY), (1, "val_loss", "validation", BLUE), (2, "learning_rate", None, GREY)]
+    lines = [
+        (0, "accuracy", "training", GREY),
+        (0, "val_accuracy", "validation", BLUE),
+        (1, "loss", "training", GREY),
+        (1, "val_loss", "validation", BLUE),
+        (2, "learning_rate", None, GREY),
+    ]
     for panel, column, name, colour in lines:
         values = np.asarray(history[column], float)
         values = 1 - values if panel == 0 else values
         panels[panel].plot(epochs, values, color=colour, marker="o", markersize=4, label=name)
         if name == "validation":
-            panels[panel].plot(epochs[best], values[best], "o", color=colour, markersize=11, mfc="none", mew=2,
-                               label="best epoch", clip_on=False)
+            panels[panel].plot(
+                epochs[best], values[best], "o", color=colour, markersize=11, mfc="none", mew=2, label="best epoch", clip_on=False
+            )
     for axes, title in zip(panels, ("misread digits", "loss (cross-entropy, nats)", "learning rate")):
         _epoch_axes(axes, title, epochs)
     _error_scale(panels[0])
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="upper right", ncols=3, handlelength=1.3,
-                  columnspacing=1.3, bbox_to_anchor=(1, 1 - 0.36 / 4.5))
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="upper right",
+        ncols=3,
+        handlelength=1.3,
+        columnspacing=1.3,
+        bbox_to_anchor=(1, 1 - 0.36 / 4.5),
+    )
     return figure
 
 
@@ -57,17 +88,30 @@ def compare_trainings(groups, title, note=""):
         title, note: the heading.
     """
     figure = new_figure(11, 4.8, title, note)
-    panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75)
-              for k in range(len(groups))]
+    panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75) for k in range(len(groups))]
     for axes, (name, trainings) in zip(panels, groups.items()):
         for number, (training, history) in enumerate(trainings.items()):
-            axes.plot(history["epoch"], 1 - np.asarray(history["val_accuracy"]), color=DIGIT_COLOURS[number],
-                      marker="os^D"[number % 4], markersize=6, label=training)
+            axes.plot(
+                history["epoch"],
+                1 - np.asarray(history["val_accuracy"]),
+                color=DIGIT_COLOURS[number],
+                marker="os^D"[number % 4],
+                markersize=6,
+                label=training,
+            )
         _epoch_axes(axes, name, history["epoch"])
         _error_scale(axes)
         axes.set_title(name, pad=26)
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.04, 0.98), ncols=len(trainings), handlelength=1, columnspacing=0.9,
-                    handletextpad=0.4, borderpad=0.2, fontsize=11)
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.04, 0.98),
+            ncols=len(trainings),
+            handlelength=1,
+            columnspacing=0.9,
+            handletextpad=0.4,
+            borderpad=0.2,
+            fontsize=11,
+        )
     lowest, highest = zip(*(axes.dataLim.intervaly for axes in panels))
     for axes in panels:  # one scale
         axes.set_ylim(max(min(lowest) / 1.6, 0), 1.3 * max(highest))
@@ -86,8 +130,10 @@ def predictions(images, labels, probabilities, note=""):
     """
     read, confidence = np.argmax(probabilities, axis=1), np.max(probabilities, axis=1)
     wrong = read != np.asarray(labels)
-    captions = [f"{digit}  {percent(share)}" + (f"\nlabel {label}" if miss else "")
-                for digit, share, label, miss in zip(read, confidence, labels, wrong)]
+    captions = [
+        f"{digit}  {percent(share)}" + (f"\nlabel {label}" if miss else "")
+        for digit, share, label, miss in zip(read, confidence, labels, wrong)
+    ]
     title = f"{np.sum(~wrong):,} of these {len(images):,} digits read correctly"
     return gallery(images, captions, title, note, np.where(wrong, VERMILLION, "black"))
 
@@ -113,10 +159,18 @@ def confusion_matrix(matrix):
         if right:
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=PALE, lw=0))
         if count:
-            axes.text(column, row - 0.13, f"{count:,}", ha="center", va="center", fontsize=12.5,
-                      fontweight="normal" if right else "bold")
-            axes.text(column, row + 0.27, percent(count / matrix[row].sum(), 2), ha="center", va="center", fontsize=8.5,
-                      color=GREY if right else "black")
+            axes.text(
+                column, row - 0.13, f"{count:,}", ha="center", va="center", fontsize=12.5, fontweight="normal" if right else "bold"
+            )
+            axes.text(
+                column,
+                row + 0.27,
+                percent(count / matrix[row].sum(), 2),
+                ha="center",
+                va="center",
+                fontsize=8.5,
+                color=GREY if right else "black",
+            )
     margin = {"ha": "center", "va": "center", "fontsize": 10, "color": GREY}
     for digit in DIGITS:  # how much of what is read as a digit is one
         whole = matrix[:, digit].sum()
@@ -151,8 +205,9 @@ def misclassified_gallery(images, misclassified, limit=60):
     note = "label → prediction, confidence, number of the image; most confident first" if shown else "nothing to show"
     if known := sum(record["label_known_wrong"] for record in misclassified):
         note += f"; in blue: {known} whose label is known to be wrong"
-    captions = [f"{record['label']} → {record['prediction']}  {percent(record['confidence'])}\n#{record['index']}"
-                for record in shown]
+    captions = [
+        f"{record['label']} → {record['prediction']}  {percent(record['confidence'])}\n#{record['index']}" for record in shown
+    ]
     colours = [BLUE if record["label_known_wrong"] else "black" for record in shown]
     return gallery([images[record["index"]] for record in shown], captions, title, note, colours)
 
@@ -168,15 +223,22 @@ def hardest_mistakes(images, misclassified, probabilities, limit=8):
     """
     shown, columns = misclassified[:limit], 4
     rows = max(1, -(-len(shown) // columns))
-    figure = new_figure(10.2, 3.35 * rows + 0.8, f"The {len(shown)} mistakes the network was surest of" if shown else
-                        "No mistake to show", "orange: what it read; blue: the label; below: the probability of each digit"
-                        if shown else "")
+    figure = new_figure(
+        10.2,
+        3.35 * rows + 0.8,
+        f"The {len(shown)} mistakes the network was surest of" if shown else "No mistake to show",
+        "orange: what it read; blue: the label; below: the probability of each digit" if shown else "",
+    )
     for number, record in enumerate(shown):
         left, bottom = 0.72 + 2.38 * (number % columns), 3.35 * (rows - 1 - number // columns) + 0.35
         show_digit(add_axes(figure, left + 0.32, bottom + 1.0, 1.5, 1.5), images[record["index"]])
         axes = add_axes(figure, left, bottom, 2.14, 0.85)
-        axes.bar(DIGITS, probabilities[record["index"]], width=0.8, color=[
-            VERMILLION if digit == record["prediction"] else BLUE if digit == record["label"] else GREY for digit in DIGITS])
+        axes.bar(
+            DIGITS,
+            probabilities[record["index"]],
+            width=0.8,
+            color=[VERMILLION if digit == record["prediction"] else BLUE if digit == record["label"] else GREY for digit in DIGITS],
+        )
         axes.set(ylim=(0, 1), yticks=(0, 0.5, 1), xticks=DIGITS)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.tick_params(length=0, labelsize=10, labelleft=number % columns == 0)
@@ -184,8 +246,13 @@ def hardest_mistakes(images, misclassified, probabilities, limit=8):
         for tick, digit in zip(axes.get_xticklabels(), DIGITS):
             if digit in (record["prediction"], record["label"]):
                 tick.set(color=VERMILLION if digit == record["prediction"] else BLUE, fontweight="bold")
-        figure.text((left + 1.07) / 10.2, (bottom + 2.55) / figure.get_figheight(), f"#{record['index']}, " + (
-            f"wrong label {record['label']}" if record["label_known_wrong"] else f"label {record['label']}"), ha="center")
+        figure.text(
+            (left + 1.07) / 10.2,
+            (bottom + 2.55) / figure.get_figheight(),
+            f"#{record['index']}, "
+            + (f"wrong label {record['label']}" if record["label_known_wrong"] else f"label {record['label']}"),
+            ha="center",
+        )
     return figure
 
 
@@ -199,16 +266,37 @@ def reliability_diagram(bins, expected_calibration_error):
         expected_calibration_error: 0 to 1 (Guo et al. 2017, arXiv 1706.04599).
     """
     total = sum(group["images"] for group in bins)
-    figure = new_figure(6.6, 7.2, f"Confidence is off by {100 * expected_calibration_error:.2f} points on average",
-                     f"expected calibration error over {total:,} digits; bars show 95 % intervals")
+    figure = new_figure(
+        6.6,
+        7.2,
+        f"Confidence is off by {100 * expected_calibration_error:.2f} points on average",
+        f"expected calibration error over {total:,} digits; bars show 95 % intervals",
+    )
     upper, lower = add_axes(figure, 0.95, 2.6, 5.35, 3.6), add_axes(figure, 0.95, 0.6, 5.35, 1.4)
     upper.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
-    upper.text(0.02, 0.04, "perfectly calibrated", rotation=45, rotation_mode="anchor", transform_rotates_text=True,
-               color=GREY, fontsize=10)
+    upper.text(
+        0.02,
+        0.04,
+        "perfectly calibrated",
+        rotation=45,
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+        color=GREY,
+        fontsize=10,
+    )
     for group in bins:
         (low, high), accuracy = group["accuracy_interval"], group["accuracy"]
-        upper.errorbar(group["confidence"], accuracy, [[accuracy - low], [high - accuracy]], fmt="o", color=BLUE,
-                       markersize=7, lw=1.5, capsize=3, clip_on=False)
+        upper.errorbar(
+            group["confidence"],
+            accuracy,
+            [[accuracy - low], [high - accuracy]],
+            fmt="o",
+            color=BLUE,
+            markersize=7,
+            lw=1.5,
+            capsize=3,
+            clip_on=False,
+        )
         left, right, count = group["lower"], group["upper"], group["images"]
         lower.bar(left, count, right - left, align="edge", color=BLUE, edgecolor="white")
         lower.text((left + right) / 2, count * 1.2, f"{count:,}", ha="center", fontsize=9)

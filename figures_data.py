@@ -6,6 +6,7 @@
 
 See figures.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
+
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.lines import Line2D
@@ -27,10 +28,13 @@ def sample_digits(images, labels, per_class=12, seed=0):
     tiles = np.zeros((10, per_class, 28, 28), np.uint8)
     for digit in DIGITS:
         chosen = random.permutation(np.flatnonzero(labels == digit))[:per_class]
-        tiles[digit, :len(chosen)] = images[chosen]
-    figure = new_figure(max(7, 0.6 * per_class + 1.3), 6.95,
-                        f"{len(labels):,} handwritten digits, {per_class} of each drawn at random",
-                        "beside each row: the digit and how many images of it there are")
+        tiles[digit, : len(chosen)] = images[chosen]
+    figure = new_figure(
+        max(7, 0.6 * per_class + 1.3),
+        6.95,
+        f"{len(labels):,} handwritten digits, {per_class} of each drawn at random",
+        "beside each row: the digit and how many images of it there are",
+    )
     axes = add_axes(figure, 1.2, 0.05, 0.6 * per_class, 6)
     axes.imshow(mosaic(tiles.reshape(-1, 28, 28), per_class), cmap="gray_r", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=np.arange(10) * 32 + 13.5)
@@ -55,9 +59,12 @@ def class_averages(images, labels):
         average = of_digit.mean(axis=0)
         distance = np.linalg.norm(of_digit - average, axis=(1, 2))
         tiles[:, digit] = average, 2 * of_digit.std(axis=0), of_digit[distance.argmin()], of_digit[distance.argmax()]
-    figure = new_figure(10.2, 4.75, "What the images of a digit have in common, and where writers differ",
-                        "standard deviation: of each pixel, at twice its strength; usual and unusual: nearest to the average "
-                        "and farthest from it")
+    figure = new_figure(
+        10.2,
+        4.75,
+        "What the images of a digit have in common, and where writers differ",
+        "standard deviation: of each pixel, at twice its strength; usual and unusual: nearest to the average and farthest from it",
+    )
     axes = add_axes(figure, 1.6, 0.05, 8.5, 3.75)
     axes.imshow(mosaic(tiles.reshape(-1, 28, 28), 10), cmap="gray_r", vmin=0, vmax=255)
     axes.set(xticks=np.arange(10) * 32 + 13.5, yticks=np.arange(4) * 32 + 13.5)
@@ -78,8 +85,12 @@ def augmentation(images, variants):
     """
     rows, columns = variants.shape[:2]
     width, height = max(7.2, 0.8 * columns + 1.35), 0.8 * rows + 1.3
-    figure = new_figure(width, height, "The same digits, redrawn for training",
-                        "turned, slanted, squeezed, shifted; a thicker or a thinner pen; some of them coarse")
+    figure = new_figure(
+        width,
+        height,
+        "The same digits, redrawn for training",
+        "turned, slanted, squeezed, shifted; a thicker or a thinner pen; some of them coarse",
+    )
     for left, count, tiles, title in ((0.15, 1, images, "before"), (1.25, columns, variants, "after")):
         axes = add_axes(figure, left, 0.12, 0.8 * count - 0.1, 0.8 * rows - 0.1)
         axes.imshow(mosaic(np.asarray(tiles).reshape(-1, 28, 28), count), cmap="gray_r", vmin=0, vmax=255)
@@ -106,8 +117,9 @@ def embedding(points, labels, title="Digits that look alike lie together", note=
         group = points[labels == digit]
         axes.scatter(*group.T, s=34, marker=f"${digit}$", color=DIGIT_COLOURS[digit], lw=0.3)
         apart = np.sort(np.linalg.norm(group[:, None] - group, axis=2), axis=1)[:, min(20, len(group) - 1)]
-        name = axes.text(*group[apart.argmin()], digit, fontsize=26, fontweight="bold", ha="center", va="center",
-                         color=DIGIT_COLOURS[digit])
+        name = axes.text(
+            *group[apart.argmin()], digit, fontsize=26, fontweight="bold", ha="center", va="center", color=DIGIT_COLOURS[digit]
+        )
         name.set_path_effects([patheffects.withStroke(linewidth=5, foreground="white")])
     if misread is not None and np.any(misread):
         axes.scatter(*points[misread].T, s=150, fc="none", ec="black", lw=1.5)
@@ -185,14 +197,19 @@ def reading_stages(steps, name="photo"):
     across, up = 10.5, 2 * (height + 0.42) + digits_height + 0.95
     found = f"{steps.text} ({percent(steps.confidence)})" if steps.text else "no digit found"
     figure = new_figure(across, up, f"How a picture is read: {found}", f"{name}, step by step")
-    stages = [("1  the picture", steps.photo), ("2  its paper: the light without the ink", steps.paper),
-              ("3  how much darker than its paper", steps.strength), ("4  what is dark enough to be ink", steps.mask),
-              ("5  connected strokes" + "; pale: taken away" * bool((steps.strokes < 0).any()), steps.strokes),
-              (f"6  blue: {len(steps.boxes)} of {len(steps.candidates)} candidates are digits", steps.photo)]
+    stages = [
+        ("1  the picture", steps.photo),
+        ("2  its paper: the light without the ink", steps.paper),
+        ("3  how much darker than its paper", steps.strength),
+        ("4  what is dark enough to be ink", steps.mask),
+        ("5  connected strokes" + "; pale: taken away" * bool((steps.strokes < 0).any()), steps.strokes),
+        (f"6  blue: {len(steps.boxes)} of {len(steps.candidates)} candidates are digits", steps.photo),
+    ]
     for number, (title, picture) in enumerate(stages):
         row, column = divmod(number, 3)
-        axes = add_axes(figure, 0.15 + column * (width + 0.05), digits_height + (1 - row) * (height + 0.42) + 0.1, width - 0.1,
-                        height)
+        axes = add_axes(
+            figure, 0.15 + column * (width + 0.05), digits_height + (1 - row) * (height + 0.42) + 0.1, width - 0.1, height
+        )
         axes.set_title(title, fontsize=11.5)
         _show(axes, picture)
     for x0, y0, x1, y1 in steps.candidates:
@@ -200,8 +217,12 @@ def reading_stages(steps, name="photo"):
     for x0, y0, x1, y1 in steps.boxes:
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=BLUE, lw=2))
     if len(shown):
-        figure.text(0.15 / across, (digits_height - 0.28) / up, "7  each drawn as MNIST draws its digits, 28x28 pixels, "
-                    "and what the network reads in it", fontsize=11.5)
+        figure.text(
+            0.15 / across,
+            (digits_height - 0.28) / up,
+            "7  each drawn as MNIST draws its digits, 28x28 pixels, and what the network reads in it",
+            fontsize=11.5,
+        )
     for number, (picture, digit, confidence) in enumerate(zip(shown, steps.digits, steps.confidences)):
         axes = add_axes(figure, 0.15 + 0.86 * number, 0.42, 0.8, 0.8)
         axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
@@ -214,7 +235,7 @@ def reading_stages(steps, name="photo"):
 def _show(axes, picture):
     """Draw one picture of `panels` into axes."""
     if picture.ndim == 2 and picture.dtype.kind == "i":
-        colours = np.array([[int(colour[i:i + 2], 16) for i in (1, 3, 5)] for colour in DIGIT_COLOURS[:8]], np.uint8)
+        colours = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in DIGIT_COLOURS[:8]], np.uint8)
         blank = np.where(picture < 0, 205, 255).astype(np.uint8)
         picture = np.where((picture > 0)[..., None], colours[picture % 8], blank[..., None])
     options = {} if picture.ndim == 3 else {"cmap": "gray_r", "vmin": 0}

@@ -7,6 +7,7 @@
 
 See figures.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
+
 import numpy as np
 
 from figure_style import FOR_AND_AGAINST, add_axes, mosaic, new_figure, show_digit, styled
@@ -24,9 +25,12 @@ def filters(kernels, name="first layer"):
     tiles = np.moveaxis(kernels, (2, 3), (0, 1)).reshape(inputs * outputs, height, width)
     limit, columns = float(np.abs(tiles).max()) or 1.0, min(len(tiles), 8)
     rows = -(-len(tiles) // columns)
-    figure = new_figure(max(6.5, 0.8 * columns + 1.2), 0.8 * rows + 1.1,
-                        f"{len(tiles)} kernels of {height}x{width}: {name}",
-                        "how a pixel counts: blue for, orange against, white not at all")
+    figure = new_figure(
+        max(6.5, 0.8 * columns + 1.2),
+        0.8 * rows + 1.1,
+        f"{len(tiles)} kernels of {height}x{width}: {name}",
+        "how a pixel counts: blue for, orange against, white not at all",
+    )
     axes = add_axes(figure, 0.2, 0.15, 0.8 * columns, 0.8 * rows)
     axes.imshow(mosaic(tiles, columns, gap=3, repeat=8, fill=np.nan), cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
     axes.axis("off")
@@ -47,8 +51,12 @@ def feature_maps(image, layers, label=None, limit=10):
         limit: draw at most this many maps of each layer.
     """
     height, digit = 1.15 * len(layers) + 0.95, "digit" if label is None else label
-    figure = new_figure(0.85 * limit + 1.6, height, f"What the first layers see in this {digit}",
-                     "each map from its weakest (white) to its strongest response (black)")
+    figure = new_figure(
+        0.85 * limit + 1.6,
+        height,
+        f"What the first layers see in this {digit}",
+        "each map from its weakest (white) to its strongest response (black)",
+    )
     axes = add_axes(figure, 0.15, height - 2.05, 1.05, 0.85)
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     axes.axis("off")
@@ -77,8 +85,12 @@ def saliency(images, evidence, read, rivals):
     columns = min(len(images), 6)
     rows = -(-len(images) // columns)
     width, height = max(7.4, 1.7 * columns + 0.2), 3.65 * rows + 0.95
-    figure = new_figure(width, height, "Why this digit and not the next likely one",
-                        "lower row, blue: ink here speaks for the answer; orange: ink here would speak against it")
+    figure = new_figure(
+        width,
+        height,
+        "Why this digit and not the next likely one",
+        "lower row, blue: ink here speaks for the answer; orange: ink here would speak against it",
+    )
     for number, (image, change, digit, rival) in enumerate(zip(images, evidence, read, rivals)):
         left, bottom = 0.15 + 1.7 * (number % columns), 3.65 * (rows - 1 - number // columns) + 0.1
         upper, lower = (add_axes(figure, left, bottom + up, 1.6, 1.6) for up in (1.65, 0))

@@ -6,6 +6,7 @@
 Nothing here knows what is in a file. Every script turns a `UserError` into one sentence on standard
 error and exit status 2 (`run`).
 """
+
 import contextlib
 import errno
 import glob
@@ -43,7 +44,7 @@ def run(main):
     a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the script quietly.
     """
     name = os.path.basename(sys.argv[0])
-    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # closed: `>&-`
+    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed: `>&-`
     try:
         status = main()
         sys.stdout.flush()
@@ -107,8 +108,9 @@ def atomic_write(path):
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place "
-                        "you may write to.") from error
+        raise UserError(
+            f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place you may write to."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -168,8 +170,7 @@ def read_json(path):
     except (ValueError, RecursionError) as error:
         raise UserError(f"{printable(path)} is not a JSON record ({type(error).__name__}); restore it or train again.") from error
     if not isinstance(record, dict):
-        raise UserError(f"{printable(path)} is not a JSON record (it holds a {type(record).__name__}); "
-                        "restore it or train again.")
+        raise UserError(f"{printable(path)} is not a JSON record (it holds a {type(record).__name__}); restore it or train again.")
     return record
 
 
@@ -209,15 +210,17 @@ def _open_locked(path, purpose):
     """Return `path` as an open file that this process has locked."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+b")
+        file = open(path, "a+b")  # noqa: SIM115  open as long as the lock is held
     except OSError as error:
         raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
     try:
         if os.name == "posix":
             import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             import msvcrt
+
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     except OSError as error:
         file.close()

@@ -11,6 +11,7 @@ is decoded, and every fault is a `UserError` that names the picture, the fault a
 The picture keeps its full size: decoding 12 megapixels takes about 0.05 s, little more than at half size,
 and coordinates found in the array are then those of the picture.
 """
+
 import contextlib
 import importlib
 import io
@@ -25,21 +26,39 @@ from PIL import Image
 import quiet
 from files import UserError, printable, reason
 
-MAX_PIXELS = 89_478_485             # Pillow's own decompression-bomb limit: 256 MiB of RGB
-MAX_STREAM_BYTES = 1 << 29          # a stream has no size to look at beforehand
+MAX_PIXELS = 89_478_485  # Pillow's own decompression-bomb limit: 256 MiB of RGB
+MAX_STREAM_BYTES = 1 << 29  # a stream has no size to look at beforehand
 
-_SIGNATURES = {"PNG": rb"\x89PNG", "JPEG": rb"\xff\xd8\xff", "GIF": rb"GIF8[79]a", "BMP": rb"BM",
-               "TIFF": rb"II[*+]\0|MM\0[*+]", "WEBP": rb"RIFF....WEBP", "PPM": rb"P[1-6f]\s"}
-_PLUGINS = {"TIFF": "PIL.TiffImagePlugin", "WEBP": "PIL.WebPImagePlugin"}   # the others Pillow always has ready
-_OTHERS = [(rb"%PDF", "a PDF document", "export the page as a PNG"),
-           (rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", "an SVG drawing", "export it as a PNG"),
-           (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document", "export it as a PNG"),
-           (rb"....ftyp(hei|hev|mif|msf)", "a HEIC photo",
-            "convert it to JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
-           (rb"....ftypavi", "an AVIF picture", "convert it to PNG or JPEG")]
-_UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-            8: Image.Transpose.ROTATE_90}        # by the value of EXIF's Orientation tag
+_SIGNATURES = {
+    "PNG": rb"\x89PNG",
+    "JPEG": rb"\xff\xd8\xff",
+    "GIF": rb"GIF8[79]a",
+    "BMP": rb"BM",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "WEBP": rb"RIFF....WEBP",
+    "PPM": rb"P[1-6f]\s",
+}
+_PLUGINS = {"TIFF": "PIL.TiffImagePlugin", "WEBP": "PIL.WebPImagePlugin"}  # the others Pillow always has ready
+_OTHERS = [
+    (rb"%PDF", "a PDF document", "export the page as a PNG"),
+    (rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg)", "an SVG drawing", "export it as a PNG"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document", "export it as a PNG"),
+    (
+        rb"....ftyp(hei|hev|mif|msf)",
+        "a HEIC photo",
+        "convert it to JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)",
+    ),
+    (rb"....ftypavi", "an AVIF picture", "convert it to PNG or JPEG"),
+]
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by the value of EXIF's Orientation tag
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -102,7 +121,7 @@ def to_uint8(values):
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return (values >> 8).astype(np.uint8)        # n // 257 but for a rounding error
+        return (values >> 8).astype(np.uint8)  # n // 257 but for a rounding error
     whites = (255, 65535)
     if values.dtype.kind == "f":
         whites = (1, *whites)
@@ -114,7 +133,7 @@ def to_uint8(values):
     low, high = values.min(), values.max()
     range_ = next(((0, white) for white in whites if low >= 0 and high <= white), (low, high))
     scaled = np.empty(values.shape, np.uint8)
-    for row in range(len(values)):      # row by row: float64 copies of a whole photo are large
+    for row in range(len(values)):  # row by row: float64 copies of a whole photo are large
         scaled[row] = np.interp(values[row], range_, (0, 255)) + 0.5
     return scaled
 
@@ -134,7 +153,7 @@ def _open_file(path, name):
         if os.path.islink(path):
             raise UserError(f"{name} is a link to a file that does not exist; link it to the image.") from None
         raise UserError(f"{name} does not exist; check the name.") from None
-    except (OSError, ValueError) as error:      # ValueError: a null character in the name
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise UserError(f"cannot open {name}: {reason(error)}; check the name and its permissions.") from error
 
 
@@ -162,8 +181,7 @@ def _open_image(file, name):
         for pattern, what, remedy in _OTHERS:
             if re.match(pattern, head, re.DOTALL):
                 raise UserError(f"{name} is {what}; {remedy}.")
-        raise UserError(f"{name} is not an image of a kind read here (PNG, JPEG, GIF, BMP, TIFF, WebP, PPM); "
-                        "convert it to PNG.")
+        raise UserError(f"{name} is not an image of a kind read here (PNG, JPEG, GIF, BMP, TIFF, WebP, PPM); convert it to PNG.")
     if kind in _PLUGINS:
         importlib.import_module(_PLUGINS[kind])
     return Image.open(file, formats=[kind])
@@ -179,11 +197,10 @@ def _decoding(name):
     except UserError:
         raise
     except Image.DecompressionBombError as error:
-        raise UserError(f"{name} has more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; "
-                        "scale it down.") from error
+        raise UserError(f"{name} has more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; scale it down.") from error
     except MemoryError as error:
         raise UserError(f"{name} does not fit into memory; scale it down.") from error
-    except Exception as error:      # struct.error, KeyError, EOFError: on mutated files decoders raise nearly anything
+    except Exception as error:  # struct.error, KeyError, EOFError: on mutated files decoders raise nearly anything
         why = printable(reason(error)).rstrip(".")
         raise UserError(f"{name} is damaged or incomplete ({why}); save or download it again.") from error
 
@@ -192,8 +209,9 @@ def _load(image, name, notes):
     """Decode a PIL image into the array that `load_image` returns."""
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise UserError(f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million "
-                        "that are read; scale it down.")
+        raise UserError(
+            f"{name} has {width} x {height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million that are read; scale it down."
+        )
     if width * height == 0:
         raise UserError(f"{name} has no pixels ({width} x {height}); save it again.")
     # libtiff speaks to standard error itself; only TIFF waits for the descriptor to be turned away and back.
@@ -236,8 +254,10 @@ def _load_array(source, name):
     array = np.asarray(source)
     shape = " x ".join(map(str, array.shape)) or "a single value"
     if array.dtype.kind not in "buif":
-        raise UserError(f"{name} is neither a path, nor encoded bytes, nor a PIL image, nor an array of numbers "
-                        f"({type(source).__name__}); give one of these.")
+        raise UserError(
+            f"{name} is neither a path, nor encoded bytes, nor a PIL image, nor an array of numbers "
+            f"({type(source).__name__}); give one of these."
+        )
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
@@ -245,8 +265,10 @@ def _load_array(source, name):
     if array.size == 0:
         raise UserError(f"{name} has no pixels ({shape}); give at least one.")
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise UserError(f"{name} has {array.shape[1]} x {array.shape[0]} pixels, more than the "
-                        f"{MAX_PIXELS / 1e6:.0f} million that are read; scale it down.")
+        raise UserError(
+            f"{name} has {array.shape[1]} x {array.shape[0]} pixels, more than the "
+            f"{MAX_PIXELS / 1e6:.0f} million that are read; scale it down."
+        )
     try:
         array = to_uint8(array)
     except ValueError as error:

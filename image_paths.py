@@ -1,7 +1,8 @@
 """From what a user names to image files: folders, globs, and names in the order in which people count.
 
-    for folder, names, error in find_images(["scan.png", "photos/", "more/*.jpg"]): ...
+for folder, names, error in find_images(["scan.png", "photos/", "more/*.jpg"]): ...
 """
+
 import glob
 import os
 import re
@@ -10,8 +11,26 @@ from typing import NamedTuple
 from files import printable, reason
 
 # The endings of a folder's images. A file that is named on its own is always tried, whatever its ending.
-SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff",
-            ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm")
+SUFFIXES = (
+    ".png",
+    ".apng",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".gif",
+    ".bmp",
+    ".dib",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".pfm",
+)
 
 
 class Group(NamedTuple):
@@ -22,6 +41,7 @@ class Group(NamedTuple):
         names: list of str. A folder of 100,000 images costs only these.
         error: when not None, a sentence: why `folder` gave no images.
     """
+
     folder: str
     names: list
     error: str = None
@@ -43,13 +63,16 @@ def find_images(paths, recursive=False):
     groups = []
     for path in paths:
         if not path:
-            groups.append(Group("", [], "an empty name (\"\") was given; name an image or a folder."))
+            groups.append(Group("", [], 'an empty name ("") was given; name an image or a folder.'))
         elif os.path.isdir(path):
             groups += _folder(path, recursive)
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(glob.glob(path, recursive=recursive), key=natural_key)
-            groups += find_images(matches, recursive) if matches else [
-                Group(path, [], f"{printable(path)} matches no file; check the pattern.")]
+            groups += (
+                find_images(matches, recursive)
+                if matches
+                else [Group(path, [], f"{printable(path)} matches no file; check the pattern.")]
+            )
         else:
             groups.append(Group("", [path]))
     return groups
@@ -57,9 +80,11 @@ def find_images(paths, recursive=False):
 
 def natural_key(name):
     """Return the sort key (str) under which `page10` comes after `page9`: numbers by their length, then digits."""
+
     def number(match):
         digits = match[0].lstrip("0")
         return f"{len(digits):03d}{digits}"
+
     return re.sub("[0-9]+", number, name)
 
 

@@ -11,6 +11,7 @@ this process; for more, worker processes each read a batch at a time (finding di
 of Python, which threads cannot share), and only a few batches are under way at any time, so memory does
 not grow with the number of files.
 """
+
 import collections
 import functools
 import itertools
@@ -21,14 +22,15 @@ import files
 import network
 from files import UserError, printable
 
-BATCH_IMAGES = 32               # at most this many images go through the network together
-BATCH_BYTES = 1 << 18           # ... and about this much of encoded image: photographs go one by one
-FEW_BATCHES = 8                 # fewer than this are done before worker processes have started
-MAX_WORKERS = 4                 # each takes about 80 MB
+BATCH_IMAGES = 32  # at most this many images go through the network together
+BATCH_BYTES = 1 << 18  # ... and about this much of encoded image: photographs go one by one
+FEW_BATCHES = 8  # fewer than this are done before worker processes have started
+MAX_WORKERS = 4  # each takes about 80 MB
 
 
 class Settings(NamedTuple):
     """How to read; see `read_image`."""
+
     model_path: str = None
     runtime: str = "auto"
     single: bool = False
@@ -46,6 +48,7 @@ class Job(NamedTuple):
         annotated: where to write the annotated copy (PNG), or None.
         error: when not None, the picture is known to be unreadable, and this is why.
     """
+
     name: str
     source: object
     annotated: str = None
@@ -76,7 +79,7 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
     """
     settings = Settings(model_path and os.fspath(model_path), runtime, single, min_confidence, invert, top_k)
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    record, = _cached_reader(settings, _stamp(model_path)).read([Job(name, source)])
+    (record,) = _cached_reader(settings, _stamp(model_path)).read([Job(name, source)])
     if record["error"]:
         raise UserError(record["error"])
     return record
@@ -101,8 +104,12 @@ def read_images(jobs, settings=Settings(), warn=network.print_note):
     first = list(itertools.islice(batches, FEW_BATCHES))
     batches = itertools.chain(first, batches)
     workers = min(_processors(), MAX_WORKERS)
-    if len(first) == FEW_BATCHES and workers > 1 and settings.runtime != "keras" \
-            and network.litert_obstacle(settings.model_path) is None:
+    if (
+        len(first) == FEW_BATCHES
+        and workers > 1
+        and settings.runtime != "keras"
+        and network.litert_obstacle(settings.model_path) is None
+    ):
         for sentence in network.mismatches(settings.model_path):
             warn(sentence)
         yield from _read_in_processes(batches, settings._replace(runtime="litert"), workers)
@@ -124,14 +131,17 @@ class ImageReader:
     """
 
     def __init__(self, settings=Settings(), warn=network.print_note):
-        import digit_finder                     # here and not above: these import NumPy, OpenCV and Pillow
+        import digit_finder  # here and not above: these import NumPy, OpenCV and Pillow
         import digit_reader
         import image_loader
+
         self._load_image, self._single, self._top_k = image_loader.load_image, settings.single, settings.top_k
         self._find = functools.partial(digit_finder.find, invert=settings.invert)
         self._digits = digit_reader.DigitReader(
-            network.load_network(settings.model_path, settings.runtime, warn=warn), invert=settings.invert,
-            **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}))
+            network.load_network(settings.model_path, settings.runtime, warn=warn),
+            invert=settings.invert,
+            **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
+        )
 
     def read(self, jobs):
         """Read a list of Job with one call of the network. Returns their records; see `read_images`."""
@@ -149,16 +159,20 @@ class ImageReader:
                     record["error"] = str(error)
                 except MemoryError:
                     record["error"] = f"{name} does not fit into memory; scale it down."
-                except Exception as error:      # one strange picture must not cost the reading of the others
-                    record["error"] = (f"{name} meets a fault in this program ({type(error).__name__}: "
-                                       f"{printable(str(error))}); please report it with the image.")
+                except Exception as error:  # one strange picture must not cost the reading of the others
+                    record["error"] = (
+                        f"{name} meets a fault in this program ({type(error).__name__}: "
+                        f"{printable(str(error))}); please report it with the image."
+                    )
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
         for (record, layout, image, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")
             record.update(reading)
             if layout.crowded and record["digits"]:
-                record["notes"].append(f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
-                                       "smallest were left out. Crop it and read the parts.")
+                record["notes"].append(
+                    f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
+                    "smallest were left out. Crop it and read the parts."
+                )
             if annotated:
                 _write_annotated(annotated, image, record, pictures)
                 record["annotated"] = annotated
@@ -167,6 +181,7 @@ class ImageReader:
 
 def _write_annotated(path, image, record, pictures):
     import annotate
+
     with files.atomic_write(path) as temporary:
         annotate.draw_reading(image, record, pictures).save(temporary, "PNG")
 
@@ -189,7 +204,7 @@ def _encoded_size(source):
         return len(source)
     try:
         return os.stat(source).st_size
-    except (OSError, ValueError, TypeError):    # reading it will say what is wrong
+    except (OSError, ValueError, TypeError):  # reading it will say what is wrong
         return 0
 
 
@@ -198,6 +213,7 @@ def _read_in_processes(batches, settings, workers):
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
+
     # "spawn" everywhere: a fork would copy the threads' locks of whatever this process has loaded.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (settings,)) as pool:
         pending = collections.deque()
@@ -212,8 +228,10 @@ def _read_in_processes(batches, settings, workers):
                 pending.popleft()
         except BrokenProcessPool as error:
             name = printable(pending[0][0][0].name) if pending else "the last image"
-            raise UserError(f"a worker process ended at or soon after {name} (out of memory, or a fault in a "
-                            "decoder); read the files from there on one by one.") from error
+            raise UserError(
+                f"a worker process ended at or soon after {name} (out of memory, or a fault in a "
+                "decoder); read the files from there on one by one."
+            ) from error
         finally:
             for _, future in pending:
                 future.cancel()
@@ -224,11 +242,13 @@ class _interrupts_blocked:
 
     def __enter__(self):
         import signal
+
         if hasattr(signal, "pthread_sigmask"):
             self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
     def __exit__(self, *_):
         import signal
+
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
@@ -237,15 +257,18 @@ def _start_worker(settings):
     import multiprocessing
     import signal
     import threading
+
     import cv2
+
     global _worker_settings
     _worker_settings = settings
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)                        # the processes are what is parallel
+    cv2.setNumThreads(1)  # the processes are what is parallel
 
-    def end_with_parent():                      # a parent that is killed cannot tell its workers to end
+    def end_with_parent():  # a parent that is killed cannot tell its workers to end
         multiprocessing.parent_process().join()
         os._exit(1)
+
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 

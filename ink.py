@@ -7,6 +7,7 @@
 Pure functions from array to array; NumPy and OpenCV only. `ruled_paper.py` takes printed lines and frames
 away, `digit_finder.py` goes on from the strokes.
 """
+
 from typing import NamedTuple
 
 import cv2
@@ -14,14 +15,14 @@ import numpy as np
 
 from sheet import paint_over_desk
 
-LONG_SIDE = 1000          # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
-SHORT_SIDE = 112          # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
-BITMAP_SIDE = 64          # px; a picture up to this size is one digit or a few, and has no room for shadows
-BACKGROUND_SIDE = 200     # px; paper and light vary slowly, their estimate needs no more than this
-SHADE = 30.0              # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
-NOISE_FACTOR = 5.0        # the threshold must lie above the paper's grain by this many standard deviations
-MIN_CONTRAST = 4.0        # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
-LOW = 0.65                # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
+LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
+SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
+BITMAP_SIDE = 64  # px; a picture up to this size is one digit or a few, and has no room for shadows
+BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs no more than this
+SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
+NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
+MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
+LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 
 
 class Ink(NamedTuple):
@@ -35,6 +36,7 @@ class Ink(NamedTuple):
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
     """
+
     mask: np.ndarray
     scale: float
     difference: np.ndarray
@@ -94,7 +96,7 @@ def border_plane(image):
         (h, w, 3) float32.
     """
     height, width = image.shape[:2]
-    rows, columns = np.mgrid[-1:1:height * 1j, -1:1:width * 1j].astype(np.float32)
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     design = np.stack([np.ones_like(rows), rows, columns], axis=-1)
     ring = np.ones((height, width), bool)
     edge = max(1, min(height, width) // 14)
@@ -106,7 +108,7 @@ def border_plane(image):
         distance = np.abs(colours - points @ fit).max(axis=1)
         weight = 1 / (1 + (distance / 12) ** 4)
         if weight.sum() < 0.3 * len(weight):
-            break                                     # no plane: the border is not paper alone
+            break  # no plane: the border is not paper alone
         weighted = points * weight[:, None]
         fit = np.linalg.solve(weighted.T @ points + 1e-3 * np.eye(3, dtype=np.float32), weighted.T @ colours)
     return design @ fit
@@ -137,7 +139,7 @@ def background(image, scale):
     else:
         margin = side // 2
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        wide = cv2.medianBlur(padded, min(odd(0.7 * side), 255))[margin:-margin or None, margin:-margin or None]
+        wide = cv2.medianBlur(padded, min(odd(0.7 * side), 255))[margin : -margin or None, margin : -margin or None]
     difference = np.maximum.reduce(cv2.split(cv2.absdiff(small.astype(np.float32), wide.astype(np.float32))))
     covered = (difference > max(otsu(difference) * 0.5, MIN_CONTRAST)).astype(np.uint8)
     covered = cv2.dilate(covered, np.ones((odd(side / 40),) * 2))
@@ -168,7 +170,7 @@ def ink_colour(difference):
         (3,) float32 of length 1; its sign is that of dark ink (its sum is not positive).
     """
     pixels = difference.reshape(-1, 3)
-    pixels = pixels[::max(1, len(pixels) // 40000)]
+    pixels = pixels[:: max(1, len(pixels) // 40000)]
     squares = (pixels * pixels).sum(axis=1)
     strong = pixels[squares >= max(quantile(squares, 0.99) * 0.25, 1.0)]
     if len(strong) == 0:
@@ -192,7 +194,7 @@ def is_light_on_dark(strength, invert="auto"):
     """
     if invert != "auto":
         return invert == "no"
-    sample = strength.ravel()[::max(1, strength.size // 100000)].astype(np.float64)
+    sample = strength.ravel()[:: max(1, strength.size // 100000)].astype(np.float64)
     return float((sample * sample * sample).sum()) < 0
 
 
@@ -221,7 +223,7 @@ def threshold(strength, covered):
     near = strength[cv2.dilate(seeds.astype(np.uint8), np.ones((9, 9))) > 0]
     if len(near) == 0:
         return 0.0
-    level = otsu(np.clip(near, 0, quantile(near[::max(1, len(near) // 50000)], 0.98)))
+    level = otsu(np.clip(near, 0, quantile(near[:: max(1, len(near) // 50000)], 0.98)))
     return level if level >= least else 0.0
 
 
@@ -269,7 +271,7 @@ def find_ink(image, invert="auto"):
     small = paint_over_desk(small)
     paper, covered = background(small, scale)
     difference = cv2.subtract(small.astype(np.float32), paper)
-    if max(small.shape) > 300:                        # the grain of paper and sensor
+    if max(small.shape) > 300:  # the grain of paper and sensor
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
     mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)
     strength = difference @ mix

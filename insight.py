@@ -8,6 +8,7 @@
 Works for any Keras model of 28x28 pixels to ten digits whose last layer is dense. figures_network.py and
 figures_data.py draw what comes out.
 """
+
 from files import UserError
 
 
@@ -20,6 +21,7 @@ def choose_digits(probabilities, at_random=30, unsure=10, seed=0):
         seed: integer.
     """
     import numpy as np
+
     by_confidence = np.argsort(-np.max(probabilities, axis=1), kind="stable")
     others, least_sure = by_confidence[:-unsure], by_confidence[-unsure:]
     return np.concatenate([np.random.default_rng(seed).permutation(others)[:at_random], least_sure])
@@ -28,6 +30,7 @@ def choose_digits(probabilities, at_random=30, unsure=10, seed=0):
 def first_convolution(model):
     """Return the model's first Conv2D layer. Raises UserError when it has none."""
     from keras.layers import Conv2D
+
     for layer in model.layers:
         if isinstance(layer, Conv2D):
             return layer
@@ -47,10 +50,14 @@ def stage_outputs(model, image, stages=4):
     """
     import keras
     import numpy as np
+
     following = (keras.layers.Conv2D, keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)
     first = model.layers.index(first_convolution(model))
-    ends = [layer for layer, successor in zip(model.layers[first:], model.layers[first + 1:])
-            if isinstance(layer, keras.layers.Conv2D) or isinstance(successor, following)][:stages]
+    ends = [
+        layer
+        for layer, successor in zip(model.layers[first:], model.layers[first + 1 :])
+        if isinstance(layer, keras.layers.Conv2D) or isinstance(successor, following)
+    ][:stages]
     until = keras.Model(model.inputs[0], [layer.output for layer in ends])
     outputs = until(image[np.newaxis, ..., np.newaxis].astype(np.float32))
     return [(layer.name, np.asarray(output)[0]) for layer, output in zip(ends, outputs)]
@@ -59,6 +66,7 @@ def stage_outputs(model, image, stages=4):
 def last_features(model, images, batch_size=500):
     """Return what the last layer decides on, (N, F) float32, for images (N, 28, 28) uint8. Raises UserError."""
     import keras
+
     features = keras.Model(model.inputs[0], _last_dense(model).input)
     return features.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
 
@@ -79,6 +87,7 @@ def embed(vectors, seed=0):
     import numpy as np
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
+
     vectors = np.asarray(vectors, np.float32)
     components = PCA(min(50, *vectors.shape), random_state=seed).fit_transform(vectors)
     perplexity = min(30, (len(vectors) - 1) / 3)  # 30 is what scikit-learn and most papers take
@@ -107,6 +116,7 @@ def saliency(model, images, copies=32, noise=0.15, seed=0):
     import keras
     import numpy as np
     import tensorflow as tf
+
     last = _last_dense(model)
     features = keras.Model(model.inputs[0], last.input)
 
@@ -130,7 +140,7 @@ def saliency(model, images, copies=32, noise=0.15, seed=0):
 def _last_dense(model):
     """Return the model's last layer. Raises UserError when it is not dense."""
     from keras.layers import Dense
+
     if not isinstance(model.layers[-1], Dense):
-        raise UserError("the model's last layer is not dense, so its features cannot be drawn; give a model that train.py "
-                        "wrote.")
+        raise UserError("the model's last layer is not dense, so its features cannot be drawn; give a model that train.py wrote.")
     return model.layers[-1]

@@ -1,4 +1,5 @@
 """A batch normalisation that trains faster on TensorFlow."""
+
 import keras
 import tensorflow as tf
 
@@ -16,8 +17,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if not training:
             return super().call(x, training=False)
         none = tf.constant([], tf.float32)
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(x=x, scale=self.gamma, offset=self.beta, mean=none,
-                                                            variance=none, epsilon=self.epsilon, is_training=True)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=self.gamma, offset=self.beta, mean=none, variance=none, epsilon=self.epsilon, is_training=True
+        )
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return y

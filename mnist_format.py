@@ -4,6 +4,7 @@
 
 NumPy and OpenCV only.
 """
+
 import cv2
 import numpy as np
 
@@ -26,13 +27,13 @@ def fit(ink):
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) == 0:
         return picture
-    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(np.float32)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
     width, height = (max(1, round(side * 20 / max(ink.shape))) for side in ink.shape[::-1])
     small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     center = small.sum(axis=0) @ np.arange(width), small.sum(axis=1) @ np.arange(height)
     left, top = (round(float(14 - moment / small.sum())) for moment in center)
     left, top = min(max(left, 0), 28 - width), min(max(top, 0), 28 - height)
-    picture[top:top + height, left:left + width] = np.round(small * (255 / small.max()))
+    picture[top : top + height, left : left + width] = np.round(small * (255 / small.max()))
     return picture
 
 
@@ -48,8 +49,8 @@ def mnist_normalise(ink):
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) == 0:
         return np.zeros((28, 28), np.uint8)
-    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] / ink.max()
-    if max(ink.shape) < 80:                           # enlarge first, so that widths can be set finely
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / ink.max()
+    if max(ink.shape) < 80:  # enlarge first, so that widths can be set finely
         factor = 80 / max(ink.shape)
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     grow = round((0.085 * max(ink.shape) - stroke_width(ink > 0.5)) / 2)
@@ -77,12 +78,12 @@ def already_mnist(image, invert="auto"):
     if image.ndim == 3 and (cv2.absdiff(image[..., 0], grey).max() > 16 or cv2.absdiff(image[..., 2], grey).max() > 16):
         return None
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    most = 0.85 * len(border)                         # a digit with its weight at one end may touch the frame
+    most = 0.85 * len(border)  # a digit with its weight at one end may touch the frame
     light_on_dark = np.count_nonzero(border <= 24) >= most
-    if not light_on_dark and np.count_nonzero(border >= 231) < most or invert == ("yes" if light_on_dark else "no"):
+    if (not light_on_dark and np.count_nonzero(border >= 231) < most) or invert == ("yes" if light_on_dark else "no"):
         return None
     ink = grey if light_on_dark else 255 - grey
-    left, top, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
+    _, _, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
     if not 18 <= max(width, height) <= 22 or ink.max() < 160:
         return None
     moments = cv2.moments(cv2.subtract(ink, 24))

@@ -1,11 +1,12 @@
 """The network: a small convolutional classifier of 28x28 handwritten digits, and how it is saved and loaded.
 
-    python model.py          # print the layers of the default network
+python model.py          # print the layers of the default network
 
-    model = build_model()                             # a fresh network
-    model = load_model("models/mnist_cnn.keras")      # a trained one
-    probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
+model = build_model()                             # a fresh network
+model = load_model("models/mnist_cnn.keras")      # a trained one
+probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
 """
+
 import contextlib
 import inspect
 import io
@@ -31,6 +32,7 @@ def start_tensorflow():
     with quiet.native_output():
         import keras  # noqa: F401
         import tensorflow as tf
+
         tf.zeros(1)
 
 
@@ -38,8 +40,9 @@ def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
     """Build the CNN: blocks of convolutions with max pooling between them, then one dense softmax layer.
 
     The first convolution is 5x5, the others 3x3: on full-size pictures one wide look costs less than two narrow
-    ones. None is padded: a digit lies inside a margin of four pixels, and each row and column less is time saved. Every convolution is followed by batch normalisation (Ioffe & Szegedy 2015,
-    arXiv 1502.03167) and ReLU; where a block ends, they come after the pooling, on a quarter of the values.
+    ones. None is padded: a digit lies inside a margin of four pixels, and each row and column less is time saved. Every
+    convolution is followed by batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) and ReLU; where a block ends,
+    they come after the pooling, on a quarter of the values.
 
     Args:
         blocks: for each block, the number of filters of its convolutions.
@@ -50,6 +53,7 @@ def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
         Uncompiled keras.Model: (N, 28, 28, 1) float32 pixels, 0 to 255, to (N, 10) float32 probabilities.
     """
     from keras import Input, Model, layers
+
     normalisation = layers.BatchNormalization
     if fused:
         from layers import FusedBatchNormalization as normalisation
@@ -78,6 +82,7 @@ def best_temperature(probabilities, labels):
         (temperature, loss), floats.
     """
     import numpy as np
+
     logits = np.log(np.maximum(probabilities, 1e-12))
     right = logits[np.arange(len(labels)), labels]
 
@@ -114,6 +119,7 @@ def predict(model, images, batch_size=500):
         UserError: an answer is not a number.
     """
     import numpy as np
+
     probabilities = model.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
     if not np.isfinite(probabilities).all():
         raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
@@ -137,17 +143,22 @@ def load_model(path=MODEL_PATH):
     start_tensorflow()
     import keras
     import numpy as np
+
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         if shapes == ((None, *INPUT_SHAPE), (None, NUM_CLASSES)):
             model(np.zeros((1, *INPUT_SHAPE), np.float32))  # some damaged settings show only when the network runs
     except Exception as error:  # a hostile or foreign file fails in as many ways as there are layers
-        raise UserError(f"{printable(path)} cannot be loaded by Keras {keras.__version__} ({type(error).__name__}: "
-                        f"{_first_line(error)}); train it again with `python train.py`.") from error
+        raise UserError(
+            f"{printable(path)} cannot be loaded by Keras {keras.__version__} ({type(error).__name__}: "
+            f"{_first_line(error)}); train it again with `python train.py`."
+        ) from error
     if shapes != ((None, *INPUT_SHAPE), (None, NUM_CLASSES)):
-        raise UserError(f"{printable(path)} is not a model of 28x28 digits: it maps {shapes[0]} to {shapes[1]}; give a model that "
-                        "train.py wrote.")
+        raise UserError(
+            f"{printable(path)} is not a model of 28x28 digits: it maps {shapes[0]} to {shapes[1]}; give a model that "
+            "train.py wrote."
+        )
     return model
 
 
@@ -169,6 +180,7 @@ def save_model(model, path):
 def _without_defaults(part):
     """Return a part of a model's description without the settings that have their default value."""
     import keras
+
     if isinstance(part, list):
         return [_without_defaults(inner) for inner in part]
     if not isinstance(part, dict):
@@ -177,8 +189,9 @@ def _without_defaults(part):
     home = {"keras.layers": keras.layers, "keras.initializers": keras.initializers}.get(part.get("module"))
     if home and part["class_name"] != "Rescaling":  # which asks for all of its settings
         arguments = inspect.signature(getattr(home, part["class_name"]).__init__).parameters
-        part["config"] = {key: value for key, value in part["config"].items()
-                          if key not in arguments or arguments[key].default != value}
+        part["config"] = {
+            key: value for key, value in part["config"].items() if key not in arguments or arguments[key].default != value
+        }
     return part
 
 
@@ -189,13 +202,16 @@ def export_litert(model, path):
         UserError: TensorFlow cannot convert it, which happens when the folder for temporary files is full.
     """
     import tensorflow as tf
+
     # Not model.export(path, format="litert"), which does the same but only from Keras 3.13 on.
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the addresses of the weights
         try:
             content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
         except Exception as error:  # on a full disk it fails with a TypeError about something else
-            raise UserError(f"cannot write the LiteRT form of the model ({type(error).__name__}: {_first_line(error)}); see "
-                            f"whether {tempfile.gettempdir()} is full.") from error
+            raise UserError(
+                f"cannot write the LiteRT form of the model ({type(error).__name__}: {_first_line(error)}); see "
+                f"whether {tempfile.gettempdir()} is full."
+            ) from error
     pathlib.Path(path).write_bytes(content)
 
 
@@ -206,6 +222,7 @@ def _first_line(error):
 def main(argv=None):
     """Print the default network."""
     import argparse
+
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
     start_tensorflow()
     build_model().summary()

@@ -7,6 +7,7 @@ out of it, but would still build whatever the description asks for: layers that 
 million weights. Here a file is read with bounds on every size, and passes only if it describes what train.py
 can make: a chain of ordinary layers from 28x28 pixels, of a moderate number of weights.
 """
+
 import io
 import json
 import math
@@ -22,13 +23,35 @@ MAX_VALUES = 1 << 19  # of one layer's output for one image
 
 ENTRIES = ["config.json", "metadata.json", "model.weights.h5"]
 MODELS = {"Functional", "Sequential"}
-LAYERS = {"InputLayer", "Rescaling", "Conv2D", "DepthwiseConv2D", "Dense", "BatchNormalization", "MaxPooling2D",
-          "AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D", "ReLU", "Activation", "Softmax", "Flatten",
-          "Dropout", "SpatialDropout2D"}
-PARTS = {"DTypePolicy", "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "Zeros", "Ones", "L2",
-         "__keras_tensor__"}
-MODULES = {None, "keras", "keras.layers", "keras.initializers", "keras.regularizers", "keras.models",
-           "keras.src.models.functional", "keras.src.models.sequential"}
+LAYERS = {
+    "InputLayer",
+    "Rescaling",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "Dense",
+    "BatchNormalization",
+    "MaxPooling2D",
+    "AveragePooling2D",
+    "GlobalMaxPooling2D",
+    "GlobalAveragePooling2D",
+    "ReLU",
+    "Activation",
+    "Softmax",
+    "Flatten",
+    "Dropout",
+    "SpatialDropout2D",
+}
+PARTS = {"DTypePolicy", "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "Zeros", "Ones", "L2", "__keras_tensor__"}
+MODULES = {
+    None,
+    "keras",
+    "keras.layers",
+    "keras.initializers",
+    "keras.regularizers",
+    "keras.models",
+    "keras.src.models.functional",
+    "keras.src.models.sequential",
+}
 
 
 def check_archive(path):
@@ -52,8 +75,10 @@ def check_archive(path):
     except _Unfit as error:
         raise UserError(f"{printable(path)} {error}; give a model that train.py wrote.") from error
     except Exception as error:  # zip, JSON and HDF5 fail on hostile files in as many ways as they have fields
-        raise UserError(f"{printable(path)} is damaged or no .keras file ({_first_line(reason(error))}); restore it, or "
-                        "train again with `python train.py`.") from error
+        raise UserError(
+            f"{printable(path)} is damaged or no .keras file ({_first_line(reason(error))}); restore it, or "
+            "train again with `python train.py`."
+        ) from error
 
 
 class _Unfit(Exception):
@@ -65,8 +90,11 @@ def _read_entries(archive):
     entries = {entry.filename: entry for entry in archive.infolist()}
     if sorted(entry.filename for entry in archive.infolist()) != ENTRIES:
         others = sorted(set(entries) - set(ENTRIES))
-        raise _Unfit(f"holds {printable(others[0][:100])}, which is no part of a digit model" if others else
-                     f"does not hold exactly {', '.join(ENTRIES)}")
+        raise _Unfit(
+            f"holds {printable(others[0][:100])}, which is no part of a digit model"
+            if others
+            else f"does not hold exactly {', '.join(ENTRIES)}"
+        )
     if any(entry.file_size > (MAX_BYTES if name.endswith(".h5") else MAX_CONFIG_BYTES) for name, entry in entries.items()):
         raise _Unfit("unpacks to more than a digit model can need")
     contents = {name: archive.read(name) for name in ENTRIES}  # checks each entry's checksum, too
@@ -150,6 +178,7 @@ def _sizes(values):
 def _check_weights(content):
     """Refuse weights that are not plain arrays within the file, or claim more than the bounds."""
     import h5py
+
     sizes = []
 
     # h5py walks on until an answer is not None: what is wrong with a link or an array.
@@ -160,9 +189,15 @@ def _check_weights(content):
         if not isinstance(item, h5py.Dataset):
             return None
         sizes.append(item.nbytes)
-        return ("holds weights that lie in other files" if item.is_virtual or item.external else
-                "holds weights that are no numbers" if item.dtype.kind not in "fiub" else
-                "unpacks to more than a digit model can need" if sum(sizes) > MAX_BYTES else None)
+        return (
+            "holds weights that lie in other files"
+            if item.is_virtual or item.external
+            else "holds weights that are no numbers"
+            if item.dtype.kind not in "fiub"
+            else "unpacks to more than a digit model can need"
+            if sum(sizes) > MAX_BYTES
+            else None
+        )
 
     with h5py.File(io.BytesIO(content), "r") as file:
         fault = file.visititems_links(fault_of_link) or file.visititems(fault_of_array)

@@ -13,6 +13,7 @@ neither is one whose record is missing. What it does not: the three files may al
 LiteRT is native code that trusts its input. A model that you do not trust belongs in Keras's safe mode, in
 which nothing in the file is executed: `runtime="keras"`.
 """
+
 import importlib.util
 import pathlib
 import sys
@@ -22,8 +23,8 @@ import quiet
 from files import UserError, printable
 
 RUNTIMES = ("auto", "litert", "keras")
-MAX_BATCH = 64                  # LiteRT is as quick with 8 pictures at a time as with 256, in less memory
-MAX_FILE_BYTES = 64 << 20       # a model or record of this project is a few MB at most
+MAX_BATCH = 64  # LiteRT is as quick with 8 pictures at a time as with 256, in less memory
+MAX_FILE_BYTES = 64 << 20  # a model or record of this project is a few MB at most
 
 
 def print_note(sentence):
@@ -50,7 +51,7 @@ def load_network(model_path=None, runtime="auto", threads=1, warn=print_note):
     """
     path, obstacle = default_path(model_path), None
     if path.suffix != ".keras" or not _is_small_file(path):
-        return KerasNetwork(path)       # which says what is wrong with it
+        return KerasNetwork(path)  # which says what is wrong with it
     for sentence in mismatches(path):
         warn(sentence)
     if runtime != "keras":
@@ -59,8 +60,10 @@ def load_network(model_path=None, runtime="auto", threads=1, warn=print_note):
             try:
                 return LiteRTNetwork(path.with_suffix(".tflite"), threads)
             except Exception as error:  # a runtime built for another system fails in any way it likes
-                obstacle = (f"LiteRT cannot run {printable(path.with_suffix('.tflite'))} here "
-                            f"({printable(files.reason(error)).rstrip('.')})")
+                obstacle = (
+                    f"LiteRT cannot run {printable(path.with_suffix('.tflite'))} here "
+                    f"({printable(files.reason(error)).rstrip('.')})"
+                )
         if runtime == "litert":
             raise UserError(f"{obstacle}; train again, install ai-edge-litert, or use Keras (--runtime keras).")
         warn(f"{obstacle}; using Keras instead, which takes seconds to start.")
@@ -99,6 +102,7 @@ def mismatches(model_path=None):
     repeats the history. A model without record or history is complete in itself: nothing is said of those.
     """
     import csv
+
     path = default_path(model_path)
     record_path, history_path = path.with_suffix(".json"), path.with_suffix(".csv")
     if not _is_small_file(record_path):
@@ -133,6 +137,7 @@ class LiteRTNetwork:
 
     def __init__(self, path, threads=1):
         from ai_edge_litert.interpreter import Interpreter
+
         # From memory: a file that is replaced while it is mapped would end the process with a bus error.
         with quiet.native_output():
             self._interpreter = Interpreter(model_content=pathlib.Path(path).read_bytes(), num_threads=threads)
@@ -168,6 +173,7 @@ class KerasNetwork:
 
     def __init__(self, path):
         import model
+
         with quiet.native_output():
             self._model = model.load_model(path)
 
@@ -179,11 +185,13 @@ class KerasNetwork:
 def _in_batches(run, pictures):
     """Run a network over pictures, MAX_BATCH at a time. Raises UserError where it does not answer in numbers."""
     import numpy as np
+
     pictures = np.asarray(pictures)
     if pictures.ndim != 3 or pictures.shape[1:] != (28, 28):
         raise ValueError(f"pictures must be (N, 28, 28), not {pictures.shape}")
-    answers = [run(pictures[start:start + MAX_BATCH, ..., np.newaxis].astype(np.float32))
-               for start in range(0, len(pictures), MAX_BATCH)]
+    answers = [
+        run(pictures[start : start + MAX_BATCH, ..., np.newaxis].astype(np.float32)) for start in range(0, len(pictures), MAX_BATCH)
+    ]
     answers = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
     if not np.isfinite(answers).all():
         raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")

@@ -9,6 +9,7 @@ other two give it examples of "no digit", to be trained towards equal probabilit
 Hendrycks, Mazeika & Dietterich 2019, arXiv 1812.04606). What a person could take for a digit (O, l, Z, S,
 B, G, g, q, b, y, C, J, brackets, an arrow up, theta, phi, ...) is left out of the tables on purpose.
 """
+
 import functools
 
 import cv2
@@ -17,7 +18,7 @@ import numpy as np
 from mnist_format import fit
 from pen_forms import DIGITS, FRAGMENTS, SIGNS, SILHOUETTES
 
-CANVAS = 112        # pixels; about five times the 20x20 box that the drawing is reduced to
+CANVAS = 112  # pixels; about five times the 20x20 box that the drawing is reduced to
 
 
 def _stroke_matrix(corners, steps=7):
@@ -27,21 +28,21 @@ def _stroke_matrix(corners, steps=7):
     basis = np.hstack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]) / 2
     matrix = np.zeros((last * steps + 1, last + 1))
     for k in range(last):
-        rows = matrix[k * steps:(k + 1) * steps]
-        rows[:, k:k + 2] += basis[:, 1:3]
-        if k == 0 or corners[k]:                    # no neighbour: the curve goes on in a straight line
-            rows[:, k:k + 2] += basis[:, :1] * [2, -1]
+        rows = matrix[k * steps : (k + 1) * steps]
+        rows[:, k : k + 2] += basis[:, 1:3]
+        if k == 0 or corners[k]:  # no neighbour: the curve goes on in a straight line
+            rows[:, k : k + 2] += basis[:, :1] * [2, -1]
         else:
             rows[:, k - 1] += basis[:, 0]
         if k + 1 == last or corners[k + 1]:
-            rows[:, k:k + 2] += basis[:, 3:] * [-1, 2]
+            rows[:, k : k + 2] += basis[:, 3:] * [-1, 2]
         else:
             rows[:, k + 2] += basis[:, 3]
     matrix[-1, -1] = 1
     return matrix
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parse(shape):
     """Turn a shape's text into (control points (2, P, 2) of its two ends, curve matrix (S, P), ends of strokes)."""
     ends, matrices = [], []
@@ -56,7 +57,7 @@ def _parse(shape):
     matrix = np.zeros((sum(len(m) for m in matrices), sum(m.shape[1] for m in matrices)))
     row = column = 0
     for part in matrices:
-        matrix[row:row + len(part), column:column + part.shape[1]] = part
+        matrix[row : row + len(part), column : column + part.shape[1]] = part
         row, column = row + len(part), column + part.shape[1]
     return np.array([ends[0], ends[-1]]), matrix, np.cumsum([len(m) for m in matrices])
 
@@ -107,7 +108,7 @@ def _choose(forms, rng):
 def _crop(ink):
     """Return the part of a picture inside the box of its ink."""
     x, y, width, height = cv2.boundingRect(ink)
-    return ink[y:y + height, x:x + width]
+    return ink[y : y + height, x : x + width]
 
 
 def _wear(ink, rng):
@@ -161,10 +162,12 @@ def _scribble(rng):
         return [_stroke_matrix([rng.random() < 0.5] * count) @ (points + rng.normal(0, 0.03, points.shape))]
     if kind == 3:
         lines, lean, flip = np.linspace(0.1, 0.9, rng.integers(3, 7)), rng.uniform(-0.2, 0.2), rng.choice([-1, 1])
-        return [np.clip([[x + lean, 0], [x - lean, 1]] + rng.normal(0, 0.03, (2, 2)), 0, 1)[:, ::flip] for x in lines]
+        return [np.clip(np.array([[x + lean, 0], [x - lean, 1]]) + rng.normal(0, 0.03, (2, 2)), 0, 1)[:, ::flip] for x in lines]
     if kind == 4:
-        return [np.hstack([along, 0.2 + 0.22 * line + rng.normal(0, 0.003, along.shape).cumsum(axis=0)])
-                for line in range(rng.integers(1, 4))]
+        return [
+            np.hstack([along, 0.2 + 0.22 * line + rng.normal(0, 0.003, along.shape).cumsum(axis=0)])
+            for line in range(rng.integers(1, 4))
+        ]
     return [dot + rng.normal(0, 0.02, (2, 2)) for dot in rng.random((count // 2, 1, 2))]
 
 
@@ -172,11 +175,11 @@ def _filled(rng):
     """Return (CANVAS, CANVAS) uint8 of a thing as found in a photograph: its silhouette, solid, ragged or grey."""
     size = int(rng.choice([2, 4, 8, 16, 56]))
     texture = cv2.resize(rng.uniform(30, 255, (size, size)), (CANVAS, CANVAS), interpolation=cv2.INTER_LINEAR)
-    for _ in range(rng.integers(0, 4)):                                            # edges: stripes and shadows
+    for _ in range(rng.integers(0, 4)):  # edges: stripes and shadows
         (x, y), (u, v) = rng.integers(0, CANVAS, (2, 2)).tolist()
         cv2.line(texture, (x, y), (u, v), rng.uniform(20, 255), int(rng.integers(2, 30)))
     look = rng.random()
-    if look < 0.7:                                                                 # as after a threshold
+    if look < 0.7:  # as after a threshold
         texture = np.where(texture > rng.uniform(0, 150) * (look < 0.45), 255.0, 0.0)
     outline = [[0, 0], [1, 0], [1, 1], [0, 1]]
     shape = rng.random()
@@ -186,7 +189,7 @@ def _filled(rng):
         angle = np.linspace(0, 2 * np.pi, rng.integers(5, 12), endpoint=False)[:, None]
         blob = rng.uniform(0.2, 0.5, angle.shape) * np.hstack([np.cos(angle), rng.uniform(0.4, 1) * np.sin(angle)])
         blob = _stroke_matrix(np.full(len(angle), rng.random() < 0.5)) @ blob
-        tilt = rng.uniform(-0.7, 0.7)                                              # upright it could be a broad 1
+        tilt = rng.uniform(-0.7, 0.7)  # upright it could be a broad 1
         outline = 0.5 + blob @ [[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]]
     mask = np.zeros((CANVAS, CANVAS), np.uint8)
     cv2.fillPoly(mask, [np.round(np.array(outline) * (CANVAS - 1)).astype(np.int32)], 1)
@@ -222,9 +225,9 @@ def draw_non_digits(count, seed):
 def _side_by_side(first, second, rng):
     """Put two digits next to each other so that they touch or nearly do: their ink, (H, W) uint8."""
     digits = [_crop(first), _crop(second)]
-    halves = digits[0][:, digits[0].shape[1] // 2:], digits[1][:, :digits[1].shape[1] // 2 + 1]
+    halves = digits[0][:, digits[0].shape[1] // 2 :], digits[1][:, : digits[1].shape[1] // 2 + 1]
     which = rng.integers(6)
-    if which < 2 and halves[which].mean() > 0.8 * digits[which].mean():      # a cut in the wrong place leaves this
+    if which < 2 and halves[which].mean() > 0.8 * digits[which].mean():  # a cut in the wrong place leaves this
         digits[which] = halves[which]
     first, second = digits
     scale = rng.uniform(0.75, 1.25)
@@ -237,10 +240,10 @@ def _side_by_side(first, second, rng):
     right = np.where((first > 99).any(axis=1), width - 1 - np.argmax(first[:, ::-1] > 99, axis=1), -99)
     left = np.where((second > 99).any(axis=1), np.argmax(second > 99, axis=1), 99)
     reach = right - left
-    parallel = (reach >= reach.max() - 2).mean() > 0.4              # two 1s that touch would be one bold 1
+    parallel = (reach >= reach.max() - 2).mean() > 0.4  # two 1s that touch would be one bold 1
     start = max(int(reach.max() + rng.integers(1, 4) + 2 * parallel), width // 2)
     pair = np.pad(first, ((0, 0), (0, max(0, start + second.shape[1] - width))))
-    place = pair[:, start:start + second.shape[1]]
+    place = pair[:, start : start + second.shape[1]]
     np.maximum(place, second, out=place)
     squeeze = min(1, max(rng.uniform(0.5, 1), 0.6 * height / pair.shape[1]))
     return cv2.resize(pair, None, fx=squeeze, fy=1, interpolation=cv2.INTER_AREA)
@@ -249,7 +252,7 @@ def _side_by_side(first, second, rng):
 def _fragment(image, change, rng):
     """Return the ink that is left of a digit's picture after one change of `FRAGMENTS`."""
     ink = _crop(image)
-    rows = round(min(rng.uniform(0.36, 0.46) * len(ink), 0.9 * ink.shape[1])) or 1    # a high part could be a 1
+    rows = round(min(rng.uniform(0.36, 0.46) * len(ink), 0.9 * ink.shape[1])) or 1  # a high part could be a 1
     return {"top": ink[:rows], "bottom": ink[-rows:], "mirror": ink[:, ::-1], "flip": ink[::-1]}[change]
 
 

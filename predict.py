@@ -18,6 +18,7 @@ Images are read in the order given, a folder's in natural order, and each result
 there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
 line is wrong.
 """
+
 import argparse
 import csv
 import functools
@@ -31,33 +32,60 @@ import files
 import shards
 from files import UserError, printable
 
-PROGRESS_FROM = 20              # images; fewer are done before a progress bar is of use
+PROGRESS_FROM = 20  # images; fewer are done before a progress bar is of use
 ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 def parse_arguments(argv):
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="+", metavar="PATH",
-                        help="an image, a folder, a pattern such as '*.png', or - for an image on standard input")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="an image, a folder, a pattern such as '*.png', or - for an image on standard input",
+    )
     parser.add_argument("--format", choices=WRITERS, default="text", help="of the output (default: %(default)s)")
-    parser.add_argument("--single", action="store_true",
-                        help="each image holds exactly one digit: never answer with several or none")
-    parser.add_argument("--min-confidence", type=probability, metavar="P",
-                        help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
-                        "chosen on real handwriting)")
-    parser.add_argument("--invert", choices=("auto", "yes", "no"), default="auto",
-                        help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)")
-    parser.add_argument("--top-k", type=number_of_digits, metavar="K",
-                        help="report the K likeliest digits for each (default: 3 in JSON, none in text)")
-    parser.add_argument("--annotate", metavar="DIR",
-                        help="write a copy of each image with boxes, digits and what the network saw to DIR")
+    parser.add_argument(
+        "--single", action="store_true", help="each image holds exactly one digit: never answer with several or none"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=probability,
+        metavar="P",
+        help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
+        "chosen on real handwriting)",
+    )
+    parser.add_argument(
+        "--invert",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--top-k",
+        type=number_of_digits,
+        metavar="K",
+        help="report the K likeliest digits for each (default: 3 in JSON, none in text)",
+    )
+    parser.add_argument(
+        "--annotate", metavar="DIR", help="write a copy of each image with boxes, digits and what the network saw to DIR"
+    )
     parser.add_argument("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
-    parser.add_argument("--runtime", choices=("auto", "litert", "keras"), default="auto",
-                        help="what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)")
+    parser.add_argument(
+        "--runtime",
+        choices=("auto", "litert", "keras"),
+        default="auto",
+        help="what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)",
+    )
     parser.add_argument("--recursive", action="store_true", help="search the folders in folders, too")
-    parser.add_argument("--shard", type=shards.shard, default=shards.Shard(), metavar="I/N", help="read only the I-th of N "
-                        "parts of the images; the N outputs, one after the other, are the output for all")
+    parser.add_argument(
+        "--shard",
+        type=shards.shard,
+        default=shards.Shard(),
+        metavar="I/N",
+        help="read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all",
+    )
     arguments = parser.parse_args(argv)
     if arguments.shard.count > 1 and arguments.format == "json":
         parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
@@ -88,6 +116,7 @@ def jobs_of(groups, annotate=None):
         annotate: folder for the annotated copies, or None. Images of the same name get numbered copies.
     """
     from image_reader import Job
+
     taken = set()
     for folder, names, error in groups:
         if error:
@@ -112,6 +141,7 @@ def _free_name(name, taken):
 def _standard_input():
     """Return the bytes on standard input, one more than are accepted at most."""
     from image_loader import MAX_STREAM_BYTES
+
     return b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_STREAM_BYTES + 1)
 
 
@@ -120,8 +150,7 @@ def text_line(record, alternatives):
     name = printable(record["file"])
     if not record["digits"]:
         return f"{name}: no digit found\n"
-    tops = [" [" + ", ".join(f"{digit} {_percent(p)}" for digit, p in one["top"]) + "]"
-            for one in record["digits"] if alternatives]
+    tops = [" [" + ", ".join(f"{digit} {_percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
     return f"{name}: {record['text']} ({_percent(record['confidence'])}){''.join(tops)}\n"
 
 
@@ -134,8 +163,10 @@ def json_text(record):
     record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
     for key in {"file", "annotated"} & set(record):
         record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
-    record["digits"] = [{**one, "confidence": round(one["confidence"], 6),
-                         "top": [[digit, round(p, 6)] for digit, p in one["top"]]} for one in record["digits"]]
+    record["digits"] = [
+        {**one, "confidence": round(one["confidence"], 6), "top": [[digit, round(p, 6)] for digit, p in one["top"]]}
+        for one in record["digits"]
+    ]
     return ENCODE(record)
 
 
@@ -143,7 +174,8 @@ def csv_line(cells):
     """Return one line of CSV in which no cell starts a formula."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(
-        f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell for cell in cells)
+        f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell for cell in cells
+    )
     return line.getvalue()
 
 
@@ -194,13 +226,15 @@ def main(argv=None):
     arguments = parse_arguments(argv)
     import image_paths
     import image_reader
+
     groups = image_paths.find_images(arguments.paths, arguments.recursive)
     if arguments.annotate:
         _check_annotate(arguments.annotate, groups)
-    settings = image_reader.Settings(arguments.model, arguments.runtime, arguments.single, arguments.min_confidence,
-                                     arguments.invert, arguments.top_k or 3)
+    settings = image_reader.Settings(
+        arguments.model, arguments.runtime, arguments.single, arguments.min_confidence, arguments.invert, arguments.top_k or 3
+    )
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):      # a terminal that cannot show a name must not end the reading
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a name must not end the reading
             stream.reconfigure(errors="backslashreplace")
     counts = {"read": 0, "failed": 0}
     first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
@@ -208,10 +242,11 @@ def main(argv=None):
     if writer is write_csv:  # of all parts, only the first has the header
         writer = functools.partial(writer, header=arguments.shard.index == 1)
     with _progress(last - first) as progress:
+
         def write(text):
             with progress.external_write_mode() if progress and sys.stdout.isatty() else _nothing():
                 sys.stdout.write(text)
-                sys.stdout.flush()          # whoever reads this need not wait for more
+                sys.stdout.flush()  # whoever reads this need not wait for more
 
         def tell(sentence):
             with progress.external_write_mode(file=sys.stderr) if progress else _nothing():
@@ -230,8 +265,7 @@ def main(argv=None):
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
         writer(watched(image_reader.read_images(jobs, settings, tell)), write, arguments.top_k)
     if counts["failed"] and arguments.format in ("json", "jsonl"):
-        print(f"predict.py: {counts['failed']} of {sum(counts.values())} could not be read; \"error\" says why.",
-              file=sys.stderr)
+        print(f'predict.py: {counts["failed"]} of {sum(counts.values())} could not be read; "error" says why.', file=sys.stderr)
     return 0 if not counts["failed"] else 1 if counts["read"] else 2
 
 
@@ -240,8 +274,7 @@ def _check_annotate(folder, groups):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; "
-                        "choose another.") from error
+        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; choose another.") from error
     holders = {group.folder for group in groups if group.folder}
     holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names}
     if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):
@@ -253,11 +286,13 @@ def _progress(total):
     if total < PROGRESS_FROM or sys.stderr is None or not sys.stderr.isatty():
         return _nothing()
     from tqdm import tqdm
+
     return tqdm(total=total, unit=" images", smoothing=0.05)
 
 
 def _nothing():
     import contextlib
+
     return contextlib.nullcontext()
 
 

@@ -4,13 +4,14 @@ libtiff's remarks about damaged files have no other switch, and a picture could 
     with quiet.native_output():
         model = keras.saving.load_model(path)     # Python's exceptions come through as ever
 """
+
 import contextlib
 import os
 import threading
 
 _lock = threading.Lock()
-_depth = 0                              # how many blocks are under way, in whichever threads
-_saved = None                           # the real standard error meanwhile; None when the process has none
+_depth = 0  # how many blocks are under way, in whichever threads
+_saved = None  # the real standard error meanwhile; None when the process has none
 
 
 @contextlib.contextmanager

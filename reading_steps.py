@@ -7,6 +7,7 @@
 The stages are those of ink.py, digit_finder.py and digit_reader.py, called here one by one; image_reader.py is
 the quick way to the same reading.
 """
+
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class Steps(NamedTuple):
         digits: list of D int. confidences: list of D float.
         text: the digits in reading order, "" for none. confidence: of all together, or None.
     """
+
     photo: np.ndarray
     paper: np.ndarray
     strength: np.ndarray
@@ -69,16 +71,27 @@ def follow(source, network=None, invert="auto", min_confidence=digit_reader.MIN_
     ink = inks.find_ink(image, invert)
     layout = digit_finder.find(image, invert)
     probabilities = np.asarray((network or load_network())(layout.pictures), np.float64)
-    lines = digit_reader.choose_lines(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist(),
-                                      min_confidence)
+    lines = digit_reader.choose_lines(
+        layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist(), min_confidence
+    )
     record = digit_reader.make_record(layout, probabilities, lines, 1)
     version = layout.lines[layout.candidates[lines[0][0]].line].version if lines else 0
     boxes = np.array([digit["box"] for digit in record["digits"]]).reshape(-1, 4)
     candidates = layout.boxes if layout.candidates[0].line >= 0 else layout.boxes[:0]
-    return Steps(photo, np.clip(inks.background(plain, scale)[0], 0, 255).astype(np.uint8),
-                 np.linalg.norm(ink.difference, axis=2) / np.sqrt(3), ink.mask, _strokes(ink, version), candidates * scale,
-                 boxes * scale, record["pictures"], [digit["digit"] for digit in record["digits"]],
-                 [digit["confidence"] for digit in record["digits"]], record["text"], record["confidence"])
+    return Steps(
+        photo,
+        np.clip(inks.background(plain, scale)[0], 0, 255).astype(np.uint8),
+        np.linalg.norm(ink.difference, axis=2) / np.sqrt(3),
+        ink.mask,
+        _strokes(ink, version),
+        candidates * scale,
+        boxes * scale,
+        record["pictures"],
+        [digit["digit"] for digit in record["digits"]],
+        [digit["confidence"] for digit in record["digits"]],
+        record["text"],
+        record["confidence"],
+    )
 
 
 def _strokes(ink, version):

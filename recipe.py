@@ -3,6 +3,7 @@
 `train.py` follows it; the notebooks and benchmarks call the same functions. Each is a pure function of its
 arguments and the seed, so that an interrupted training can go on as if nothing had happened.
 """
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -55,8 +56,12 @@ def training_batches(images, labels, batch_size, seed, first_epoch, epochs, augm
 
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing is left to tune, and its thread would hold up the end by up to a minute
-    return (batch_indices(len(images), batch_size, seed, first_epoch, epochs)
-            .map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options))
+    return (
+        batch_indices(len(images), batch_size, seed, first_epoch, epochs)
+        .map(one_batch, num_parallel_calls=2, deterministic=True)
+        .prefetch(4)
+        .with_options(options)
+    )
 
 
 def batch_indices(count, batch_size, seed, first_epoch, epochs):
@@ -95,18 +100,19 @@ def digit_accuracy(targets, probabilities):
     """Share of right answers among the pictures of digits in a batch (the others have uniform targets)."""
     is_digit = tf.reduce_max(targets, axis=1) > 0.5
     right = tf.argmax(targets, axis=1) == tf.argmax(probabilities, axis=1)
-    return tf.math.divide_no_nan(tf.reduce_sum(tf.cast(right & is_digit, tf.float32)),
-                                 tf.reduce_sum(tf.cast(is_digit, tf.float32)))
+    return tf.math.divide_no_nan(tf.reduce_sum(tf.cast(right & is_digit, tf.float32)), tf.reduce_sum(tf.cast(is_digit, tf.float32)))
 
 
 def compile_model(model, learning_rate, steps):
     """Compile with Adam, a learning rate that rises and falls over `steps`, and averaged weights."""
     warm_up = int(steps * WARM_UP)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate / 20, max(1, steps - warm_up),
-                                                      warmup_target=learning_rate, warmup_steps=warm_up)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 20, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
+    )
     momentum = 1 - 1 / max(2.0, steps * WEIGHT_AVERAGE)
-    model.compile(keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=momentum), "categorical_crossentropy",
-                  metrics=[digit_accuracy])
+    model.compile(
+        keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=momentum), "categorical_crossentropy", metrics=[digit_accuracy]
+    )
     model.optimizer.build(model.trainable_variables)
 
 

@@ -3,15 +3,16 @@
 Each function proposes another version of the strokes; whether it reads better is for the network to say,
 because the bar of a 7 that spans its picture looks like a ruled line. NumPy and OpenCV only.
 """
+
 import cv2
 import numpy as np
 
 import ink as inks
 
-INK_ANGLE = 16.0          # degrees between two colours of ink that can be told apart
-RULE_LENGTH = 0.4         # of the picture's width or height: shorter lines may be part of a digit
-THICKEST_RULE = 0.05      # of the picture's longer side: a thicker line is a stroke
-HOUGH_SIDE = 400          # px; lines are looked for at this size
+INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
+RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
+THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
+HOUGH_SIDE = 400  # px; lines are looked for at this size
 
 
 def separate_inks(difference, mask):
@@ -27,7 +28,7 @@ def separate_inks(difference, mask):
     pixels = difference[mask]
     if len(pixels) < 50:
         return []
-    pixels = pixels[::max(1, len(pixels) // 5000)]
+    pixels = pixels[:: max(1, len(pixels) // 5000)]
     length = np.linalg.norm(pixels, axis=1)
     pixels = pixels[length >= np.median(length) * 0.7]
     length = np.linalg.norm(pixels, axis=1)
@@ -92,12 +93,12 @@ def find_rules(mask):
     small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
     small = (small > 60).astype(np.uint8)
     # Ink that is thick both ways is no line; its outline would only distract.
-    long = cv2.morphologyEx(cv2.dilate(small, np.ones((3, 1))), cv2.MORPH_OPEN,
-                            np.ones((1, max(5, int(0.06 * small.shape[1])))))
+    long = cv2.morphologyEx(cv2.dilate(small, np.ones((3, 1))), cv2.MORPH_OPEN, np.ones((1, max(5, int(0.06 * small.shape[1])))))
     length = RULE_LENGTH * small.shape[1]
     cv2.setRNGSeed(0)
-    lines = cv2.HoughLinesP(long & small, 1, np.pi / 360, max(10, int(0.5 * length)), minLineLength=length,
-                            maxLineGap=0.05 * small.shape[1])
+    lines = cv2.HoughLinesP(
+        long & small, 1, np.pi / 360, max(10, int(0.5 * length)), minLineLength=length, maxLineGap=0.05 * small.shape[1]
+    )
     if lines is None:
         return np.zeros((0, 4))
     lines = lines.reshape(-1, 4).astype(float) / factor
@@ -131,7 +132,7 @@ def erase_level_rules(mask):
     for x0, y0, x1, y1 in rules:
         slope, start = (y1 - y0) / max(x1 - x0, 1), y0
         reach = max(4, 0.02 * height)
-        for _ in range(3):                            # Hough's line is rough: fit it to the thin runs near it
+        for _ in range(3):  # Hough's line is rough: fit it to the thin runs near it
             rows = np.arange(-int(reach), int(reach) + 1)[:, None] + start + slope * (columns - x0)
             rows = np.clip(np.round(rows).astype(int), 0, height - 1)
             near = np.unique(numbers[rows, columns])[1:]
@@ -181,7 +182,7 @@ def frames(strokes):
         inside = (x > x[i]) & (y > y[i]) & (x + w < x[i] + w[i]) & (y + h < y[i] + h[i]) & (h > 0.2 * h[i])
         if not inside.any():
             continue
-        part = strokes.labels[y[i]:y[i] + h[i], x[i]:x[i] + w[i]]
+        part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
         outline, _ = cv2.findContours((part == i + 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = cv2.drawContours(np.zeros(part.shape, np.uint8), outline, -1, 1, cv2.FILLED)
         for j in np.flatnonzero(inside):

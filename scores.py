@@ -6,6 +6,7 @@
 
 evaluate.py prints and draws these; notebooks and visualize.py draw some of them.
 """
+
 import hashlib
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
@@ -29,6 +30,7 @@ def measure(images, labels, probabilities):
     """
     import numpy as np
     from sklearn import metrics
+
     labels, read = np.asarray(labels), np.argmax(probabilities, axis=1)
     right = read == labels
     known_wrong = label_errors(images, labels)
@@ -54,6 +56,7 @@ def measure(images, labels, probabilities):
 def interval(successes, trials):
     """Return [low, high], the 95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927)."""
     from scipy.stats import binomtest
+
     bounds = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
     return [float(bounds.low), float(bounds.high)]
 
@@ -61,6 +64,7 @@ def interval(successes, trials):
 def label_errors(images, labels):
     """Return the indices of labels known to be wrong: `data_loader.LABEL_ERRORS` for MNIST's test set, else ()."""
     from data_loader import LABEL_ERRORS
+
     checksum = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     return LABEL_ERRORS if checksum == MNIST_TEST_SHA256 else ()
 
@@ -78,15 +82,22 @@ def calibration_bins(confidences, right, bins=CALIBRATION_BINS):
         for each bin that holds images.
     """
     import numpy as np
+
     edges = np.linspace(0, 1, bins + 1)
     members = np.clip(np.digitize(confidences, edges, right=True) - 1, 0, bins - 1)
     groups = []
     for number in np.unique(members):
         inside = members == number
-        groups.append({"lower": float(edges[number]), "upper": float(edges[number + 1]), "images": int(inside.sum()),
-                       "confidence": float(np.mean(confidences[inside], dtype=float)),
-                       "accuracy": float(np.mean(right[inside])),
-                       "accuracy_interval": interval(int(np.sum(right[inside])), int(inside.sum()))})
+        groups.append(
+            {
+                "lower": float(edges[number]),
+                "upper": float(edges[number + 1]),
+                "images": int(inside.sum()),
+                "confidence": float(np.mean(confidences[inside], dtype=float)),
+                "accuracy": float(np.mean(right[inside])),
+                "accuracy_interval": interval(int(np.sum(right[inside])), int(inside.sum())),
+            }
+        )
     return groups
 
 
@@ -112,8 +123,17 @@ def misclassified(labels, probabilities, known_wrong=()):
         list of dicts with index, label, prediction, confidence and label_known_wrong.
     """
     import numpy as np
+
     read, confidence = np.argmax(probabilities, axis=1), np.max(probabilities, axis=1)
     wrong = np.flatnonzero(read != labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    return [{"index": int(i), "label": int(labels[i]), "prediction": int(read[i]), "confidence": float(confidence[i]),
-             "label_known_wrong": int(i) in known_wrong} for i in wrong]
+    return [
+        {
+            "index": int(i),
+            "label": int(labels[i]),
+            "prediction": int(read[i]),
+            "confidence": float(confidence[i]),
+            "label_known_wrong": int(i) in known_wrong,
+        }
+        for i in wrong
+    ]

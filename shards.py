@@ -5,6 +5,7 @@
 The parts of 1/N to N/N follow one another without gap or overlap, so what N processes write, put together in order,
 is what one process would have written.
 """
+
 import argparse
 import re
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 class Shard(NamedTuple):
     """The part `index`, from 1, of `count` parts."""
+
     index: int = 1
     count: int = 1
 

@@ -4,12 +4,13 @@
 
 NumPy and OpenCV only.
 """
+
 import cv2
 import numpy as np
 
-LONG_SIDE = 240           # px; a sheet is found at this size
-SMALLEST = 120            # px; smaller pictures are drawings and crops, not photographs of a desk
-LEAST_CONTRAST = 40       # grey levels between sheet and desk
+LONG_SIDE = 240  # px; a sheet is found at this size
+SMALLEST = 120  # px; smaller pictures are drawings and crops, not photographs of a desk
+LEAST_CONTRAST = 40  # grey levels between sheet and desk
 
 
 def find_sheet(image):

@@ -10,6 +10,7 @@ The training loop is the custom one of TensorFlow's guide (https://www.tensorflo
 and not Keras's `fit`, which fails under MultiWorkerMirroredStrategy in Keras 3 (seen in 3.15.1 with TensorFlow 2.21.0;
 https://github.com/keras-team/keras/issues/20585): it uses nothing of Keras but models, losses and optimizers.
 """
+
 import contextlib
 import faulthandler
 import json
@@ -28,6 +29,7 @@ def start(name, worker, watch):
         UserError: this worker's port is taken, or TensorFlow cannot reach the others.
     """
     import tensorflow as tf
+
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
     if name == "none":
@@ -63,17 +65,21 @@ def begin_together(strategy, worker, watch, epochs):
     Raises:
         UserError: this worker was started with other options or data than the first.
     """
-    import checkpoint
     import numpy as np
+
+    import checkpoint
+
     with watch:
         text = np.frombuffer(json.dumps(epochs.progress).encode(), np.uint8).astype(np.int32)
-        length, = from_first(strategy, worker, [np.int32(len(text))])
-        text, = from_first(strategy, worker, [np.resize(text, length)])
+        (length,) = from_first(strategy, worker, [np.int32(len(text))])
+        (text,) = from_first(strategy, worker, [np.resize(text, length)])
         progress = json.loads(text.astype(np.uint8).tobytes())
         for key, value in progress["run"].items():
             if epochs.progress["run"][key] != value:
-                raise UserError(f"the first worker was started with {key} {printable(str(value))}, and this one, worker "
-                                f"{worker.index}, with {printable(str(epochs.progress['run'][key]))}; start all with the same.")
+                raise UserError(
+                    f"the first worker was started with {key} {printable(str(value))}, and this one, worker "
+                    f"{worker.index}, with {printable(str(epochs.progress['run'][key]))}; start all with the same."
+                )
         epochs.progress.update(progress)
         checkpoint.restore(epochs.state, from_first(strategy, worker, [variable.numpy() for variable in epochs.state]))
         if progress["best"]:
@@ -83,6 +89,7 @@ def begin_together(strategy, worker, watch, epochs):
 def from_first(strategy, worker, arrays):
     """Return the first worker's arrays on every worker. All give arrays of the same shapes and dtypes (no uint8)."""
     import tensorflow as tf
+
     if len(worker.addresses) < 2:
         return arrays
     with strategy.scope():  # a new variable gets the first worker's value everywhere
@@ -93,8 +100,10 @@ def check_batch_size(strategy, batch_size):
     """Refuse a global batch that leaves a replica without images. Raises UserError."""
     replicas = strategy.num_replicas_in_sync
     if (replicas - 1) * -(-batch_size // replicas) >= batch_size:  # each takes as many as the first, the last what is left
-        raise UserError(f"a batch of {batch_size} images leaves one of {replicas} replicas without any; choose a --batch-size that "
-                        f"is a multiple of {replicas}, and have as many images.")
+        raise UserError(
+            f"a batch of {batch_size} images leaves one of {replicas} replicas without any; choose a --batch-size that "
+            f"is a multiple of {replicas}, and have as many images."
+        )
 
 
 def shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epochs):
@@ -104,13 +113,19 @@ def shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epoc
     with one entry per picture; the weights of a global batch add up to 1, however it is cut up.
     """
     import tensorflow as tf
+
     import recipe
+
     images, labels = tf.constant(images), tf.constant(labels)
 
     def one_batch(step, indices):
         count = tf.size(indices)
-        return (tf.gather(images, indices), tf.gather(labels, indices), tf.fill([count], step),
-                tf.fill([count], 1 / tf.cast(count, tf.float32)))
+        return (
+            tf.gather(images, indices),
+            tf.gather(labels, indices),
+            tf.fill([count], step),
+            tf.fill([count], 1 / tf.cast(count, tf.float32)),
+        )
 
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -119,7 +134,8 @@ def shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epoc
     # which the workers would otherwise ask one another whether it has come.
     batches = recipe.batch_indices(len(images), batch_size, seed, first_epoch, epochs).repeat()
     return strategy.experimental_distribute_dataset(
-        batches.map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options))
+        batches.map(one_batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options)
+    )
 
 
 def fit(strategy, watch, model, images, labels, batch_size, seed, first_epoch, epochs, on_epoch_end):
@@ -138,13 +154,16 @@ def fit(strategy, watch, model, images, labels, batch_size, seed, first_epoch, e
     """
     import keras
     import tensorflow as tf
+
     import recipe
+
     replicas, steps = strategy.num_replicas_in_sync, max(1, len(images) // batch_size)
     check_batch_size(strategy, min(batch_size, len(images)))
     moving = [variable for variable in model.non_trainable_variables if "float" in variable.dtype]
     with watch, strategy.scope():
-        sums = tf.Variable(tf.zeros(3), trainable=False, synchronization=tf.VariableSynchronization.ON_READ,
-                           aggregation=tf.VariableAggregation.SUM)  # of the loss, of digits read right, of digits
+        sums = tf.Variable(
+            tf.zeros(3), trainable=False, synchronization=tf.VariableSynchronization.ON_READ, aggregation=tf.VariableAggregation.SUM
+        )  # of the loss, of digits read right, of digits
 
     def learn(images, labels, step, weights):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -169,16 +188,19 @@ def fit(strategy, watch, model, images, labels, batch_size, seed, first_epoch, e
 
     learn_step = tf.function(lambda batches: strategy.run(learn, args=next(batches)))
     end_epoch = tf.function(lambda: strategy.run(agree))
-    batches = iter(shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epochs))
+    with watch:
+        batches = iter(shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epochs))
     for epoch in range(first_epoch, epochs):
         with watch:
-            sums.assign(tf.zeros(3))  # asks all workers, too
+            sums.assign(tf.zeros(3), read_value=False)  # to read it back would ask all workers
         for _ in range(steps):
             with watch:
                 learn_step(batches)
         with watch:
             if not all(bool(same) for same in strategy.experimental_local_results(end_epoch())):
-                raise UserError("the weights of the replicas differ: a machine computes wrongly, or a worker runs another version; "
-                                "give all workers the same packages.")
+                raise UserError(
+                    "the weights of the replicas differ: a machine computes wrongly, or a worker runs another version; "
+                    "give all workers the same packages."
+                )
             loss, right, digits = sums.read_value().numpy()
         on_epoch_end(epoch, {"loss": loss / steps, "digit_accuracy": right / max(digits, 1)})

@@ -6,6 +6,7 @@
 
 Pure functions from array to array; NumPy and OpenCV only.
 """
+
 from typing import NamedTuple
 
 import cv2
@@ -13,12 +14,13 @@ import numpy as np
 
 from ink import quantile
 
-MOST_STROKES = 400        # per picture: a page of numbers; a photograph of foliage must not cost seconds
-CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)   # handwriting leans to the right, so cuts do too: x shift per y, upwards
+MOST_STROKES = 400  # per picture: a page of numbers; a photograph of foliage must not cost seconds
+CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 
 class Strokes(NamedTuple):
     """Connected strokes: boxes (n, 4) int x, y, width, height; areas (n,); labels (h, w) int32, 1..n."""
+
     boxes: np.ndarray
     areas: np.ndarray
     labels: np.ndarray
@@ -114,7 +116,7 @@ def group_lines(boxes):
     """
     x, y, width, height = boxes.T.astype(float)
     order = np.argsort(-height)
-    lines = []                                        # each: list of indices; large strokes found lines
+    lines = []  # each: list of indices; large strokes found lines
     for i in order:
         best, best_overlap = None, 0.0
         for line in lines:
@@ -128,7 +130,7 @@ def group_lines(boxes):
         else:
             tall = max(height)
             joined = None
-            if height[i] < 0.5 * tall:                # a bar or dot above or below a line belongs to it
+            if height[i] < 0.5 * tall:  # a bar or dot above or below a line belongs to it
                 for line in lines:
                     for j in line:
                         beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
@@ -215,8 +217,11 @@ def propose_cuts(mask, width):
         badness = (0.5 * profile / width + 6 * extent / height).astype(np.float32)
         lowest = cv2.erode(badness[None, :], np.ones((1, window)))[0]
         good = (badness <= lowest + 1e-3) & (profile < max(5 * width, 0.65 * height))
-        found += [(float(badness[x]), float(x), slant, float(min(profile[x] / width, 3)))
-                  for x in np.flatnonzero(good) if near < x < length - near]
+        found += [
+            (float(badness[x]), float(x), slant, float(min(profile[x] / width, 3)))
+            for x in np.flatnonzero(good)
+            if near < x < length - near
+        ]
     chosen = []
     for _, place, slant, cut in sorted(found):
         # Cuts should hardly cross inside the stroke.

@@ -12,6 +12,7 @@ training runs, everything needed to go on after an interruption is in NAME.check
 epoch. The same seed on the same machine, with the same package versions, gives the same weights, interrupted
 or not. The test images are never looked at: the epoch kept is the one with the best validation accuracy.
 """
+
 import argparse
 import contextlib
 import csv
@@ -49,23 +50,47 @@ def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
     parser.add_argument("--epochs", type=_positive(int), help="passes over the training images (default: the preset's)")
-    parser.add_argument("--batch-size", type=_positive(int), default=128, help="images per step, over all GPUs and "
-                        "machines; the learning rate is not scaled with it (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=_positive(float), default=3e-3,
-                        help="its highest value, after the warm-up (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size",
+        type=_positive(int),
+        default=128,
+        help="images per step, over all GPUs and machines; the learning rate is not scaled with it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--learning-rate", type=_positive(float), default=3e-3, help="its highest value, after the warm-up (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
-    parser.add_argument("--validation-size", type=_positive(int), metavar="N", help="training images held out to choose "
-                        "the best epoch (default: one in twelve, 5000 of MNIST's)")
-    parser.add_argument("--data", metavar="PATH", help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
-                        "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)")
+    parser.add_argument(
+        "--validation-size",
+        type=_positive(int),
+        metavar="N",
+        help="training images held out to choose the best epoch (default: one in twelve, 5000 of MNIST's)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
+        "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)",
+    )
     parser.add_argument("--limit", type=_positive(int), metavar="N", help="use the first N training images only")
-    parser.add_argument("--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH",
-                        help="where to save (default: models/mnist_cnn.keras)")
+    parser.add_argument(
+        "--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
-    parser.add_argument("--strategy", choices=strategy.STRATEGIES, default="none", help="mirrored: all GPUs of this machine; "
-                        "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)")
-    parser.add_argument("--worker-timeout", type=_positive(float), default=300, metavar="SECONDS",
-                        help="how long a worker waits for the others (default: %(default)s)")
+    parser.add_argument(
+        "--strategy",
+        choices=strategy.STRATEGIES,
+        default="none",
+        help="mirrored: all GPUs of this machine; "
+        "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--worker-timeout",
+        type=_positive(float),
+        default=300,
+        metavar="SECONDS",
+        help="how long a worker waits for the others (default: %(default)s)",
+    )
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.seed < 2**31:
         parser.error("--seed must be between 0 and 2147483647")
@@ -81,6 +106,7 @@ def _positive(kind):
         if not 0 < value < 1e9:
             raise ValueError
         return value
+
     convert.__name__ = f"positive {kind.__name__}"  # argparse: "invalid positive int value: '0'"
     return convert
 
@@ -104,12 +130,16 @@ class Epochs:
     def end(self, epoch, logs):
         """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's loss and accuracy."""
         import numpy as np
+
         import checkpoint
         import recipe
+
         state = [variable.numpy() for variable in self.state]
         if not all(np.isfinite(values).all() for values in [logs["loss"], *state]):
-            raise UserError(f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
-                            "smaller --learning-rate.")
+            raise UserError(
+                f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
+                "smaller --learning-rate."
+            )
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
         if self.scored is not self.model:
             self.scored.set_weights(self.model.get_weights())
@@ -119,10 +149,17 @@ class Epochs:
             self.best_weights = self.model.get_weights()
         checkpoint.restore(self.state, state)
         seconds, self.started = time.perf_counter() - self.started, time.perf_counter()
-        self.progress["history"].append({
-            "epoch": epoch + 1, "accuracy": float(logs["digit_accuracy"]), "loss": float(logs["loss"]),
-            "val_accuracy": accuracy, "val_loss": loss,
-            "learning_rate": float(self.model.optimizer.learning_rate), "seconds": round(seconds, 2)})
+        self.progress["history"].append(
+            {
+                "epoch": epoch + 1,
+                "accuracy": float(logs["digit_accuracy"]),
+                "loss": float(logs["loss"]),
+                "val_accuracy": accuracy,
+                "val_loss": loss,
+                "learning_rate": float(self.model.optimizer.learning_rate),
+                "seconds": round(seconds, 2),
+            }
+        )
         if self.is_first:
             checkpoint.save(self.arguments.model, state, self.best_weights, self.progress)
             self.report()
@@ -131,17 +168,28 @@ class Epochs:
         """Print one line on the epoch that ended, with the time that is left."""
         history, best = self.progress["history"], self.progress["best"]
         left = (self.arguments.epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
-        print(f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
-              f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best: epoch {best['epoch']}); "
-              f"{history[-1]['seconds']:.0f} s, about {duration(left)} left", flush=True)
+        print(
+            f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
+            f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best: epoch {best['epoch']}); "
+            f"{history[-1]['seconds']:.0f} s, about {duration(left)} left",
+            flush=True,
+        )
 
 
 def describe_run(arguments, data):
     """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
-    return {"preset": arguments.preset, "epochs": arguments.epochs, "batch_size": arguments.batch_size,
-            "learning_rate": arguments.learning_rate, "seed": arguments.seed, "limit": arguments.limit,
-            "validation_size": arguments.validation_size, "strategy": arguments.strategy,
-            "data": data.name, "data_sha256": data.checksum}
+    return {
+        "preset": arguments.preset,
+        "epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
+        "learning_rate": arguments.learning_rate,
+        "seed": arguments.seed,
+        "limit": arguments.limit,
+        "validation_size": arguments.validation_size,
+        "strategy": arguments.strategy,
+        "data": data.name,
+        "data_sha256": data.checksum,
+    }
 
 
 def refuse_other_run(begun, asked):
@@ -149,11 +197,17 @@ def refuse_other_run(begun, asked):
     for key, value in begun.items():
         if asked.get(key) != value:
             option = f"--{key.replace('_', '-')}"
-            what = ("other data (their checksum differs)" if key == "data_sha256" else
-                    " and this one ".join(f"with {option} {printable(str(x))}" if x is not None else f"without {option}"
-                                          for x in (value, asked.get(key))))
-            raise UserError(f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
-                            "same again, or leave --resume out to start over.")
+            what = (
+                "other data (their checksum differs)"
+                if key == "data_sha256"
+                else " and this one ".join(
+                    f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, asked.get(key))
+                )
+            )
+            raise UserError(
+                f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
+                "same again, or leave --resume out to start over."
+            )
 
 
 def train(arguments, worker, watch):
@@ -167,10 +221,13 @@ def train(arguments, worker, watch):
     if resume:
         state, best_weights, progress = checkpoint.load(arguments.model)
     elif command := worker.is_first and resume_command(arguments.model):
-        print(f"There is an unfinished training of this model. It is lost when the first epoch of this one ends; to go "
-              f"on with it, press Ctrl-C now and run: {command}", flush=True)
+        print(
+            f"There is an unfinished training of this model. It is lost when the first epoch of this one ends; to go "
+            f"on with it, press Ctrl-C now and run: {command}",
+            flush=True,
+        )
     data = load_dataset(arguments.data)
-    x_train, y_train = data.x_train[:arguments.limit], data.y_train[:arguments.limit]
+    x_train, y_train = data.x_train[: arguments.limit], data.y_train[: arguments.limit]
     arguments.validation_size = arguments.validation_size or len(y_train) // 12
     training, validation = split(y_train, arguments.validation_size, arguments.seed)
     x_validation, y_validation = x_train[validation], y_train[validation]
@@ -181,16 +238,20 @@ def train(arguments, worker, watch):
         progress = {"run": run, "history": [], "best": None, "options": options}
 
     from model import build_model, calibrate, start_tensorflow
+
     engine = strategy.start(arguments.strategy, worker, watch)  # before anything else wakes TensorFlow
     start_tensorflow()
     import keras
     import tensorflow as tf
+
     import recipe
+
     keras.utils.set_random_seed(arguments.seed)
     tf.config.experimental.enable_op_determinism()
     preset = PRESETS[arguments.preset]
-    images, labels = recipe.training_pictures(x_train[training], y_train[training], preset["pen_digits"],
-                                              preset["non_digits"], arguments.seed)
+    images, labels = recipe.training_pictures(
+        x_train[training], y_train[training], preset["pen_digits"], preset["non_digits"], arguments.seed
+    )
     steps = max(1, len(images) // arguments.batch_size)
     with strategy.scope(engine, watch):
         model = build_model(fused=True)
@@ -202,9 +263,12 @@ def train(arguments, worker, watch):
     if worker.addresses:
         strategy.begin_together(engine, worker, watch, epochs)
     done, progress["replicas"] = len(progress["history"]), engine.num_replicas_in_sync if engine else 1
-    print(f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
-          f"{len(validation)} validation images; {model.count_params()} parameters"
-          + (f"; {progress['replicas']} replicas share each batch" if engine else ""), flush=True)
+    print(
+        f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
+        f"{len(validation)} validation images; {model.count_params()} parameters"
+        + (f"; {progress['replicas']} replicas share each batch" if engine else ""),
+        flush=True,
+    )
 
     if done < arguments.epochs:
         data = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
@@ -216,8 +280,14 @@ def train(arguments, worker, watch):
             callbacks.insert(0, keras.callbacks.ProgbarLogger())
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-            model.fit(recipe.training_batches(*data), steps_per_epoch=steps, initial_epoch=done, epochs=arguments.epochs,
-                      callbacks=callbacks, verbose=1 if sys.stdout.isatty() else 0)
+            model.fit(
+                recipe.training_batches(*data),
+                steps_per_epoch=steps,
+                initial_epoch=done,
+                epochs=arguments.epochs,
+                callbacks=callbacks,
+                verbose=1 if sys.stdout.isatty() else 0,
+            )
     if not worker.is_first:
         return 0
     final = build_model()
@@ -226,9 +296,11 @@ def train(arguments, worker, watch):
     progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
     save(final, arguments, progress)
     checkpoint.path_of(arguments.model).unlink(missing_ok=True)
-    print(f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
-          f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
-          f"The model is {shown(arguments.model)}; next: python evaluate.py{_model_option(arguments)}")
+    print(
+        f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
+        f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
+        f"The model is {shown(arguments.model)}; next: python evaluate.py{_model_option(arguments)}"
+    )
     return 0
 
 
@@ -237,7 +309,9 @@ def save(model, arguments, progress):
     import keras
     import numpy as np
     import tensorflow as tf
+
     from model import export_litert, save_model
+
     litert_path = arguments.model.with_suffix(".tflite")
     with files.atomic_write(arguments.model) as temporary:
         save_model(model, temporary)
@@ -248,18 +322,30 @@ def save(model, arguments, progress):
     writer.writeheader()
     writer.writerows(progress["history"])
     files.write_text(arguments.model.with_suffix(".csv"), table.getvalue())
-    files.write_json(arguments.model.with_suffix(".json"), {
-        "command": shlex.join(["python", "train.py", *progress["options"]]),
-        **progress["run"],
-        "replicas": progress["replicas"], "parameters": model.count_params(), "best_epoch": progress["best"]["epoch"],
-        "validation": progress["validation"], "temperature": progress["temperature"],
-        "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
-        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
-                     "numpy": np.__version__},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "history": progress["history"],
-        "history_sha256": files.sha256(arguments.model.with_suffix(".csv")),
-        "model_sha256": files.sha256(arguments.model), "litert_sha256": files.sha256(litert_path)})
+    files.write_json(
+        arguments.model.with_suffix(".json"),
+        {
+            "command": shlex.join(["python", "train.py", *progress["options"]]),
+            **progress["run"],
+            "replicas": progress["replicas"],
+            "parameters": model.count_params(),
+            "best_epoch": progress["best"]["epoch"],
+            "validation": progress["validation"],
+            "temperature": progress["temperature"],
+            "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "history": progress["history"],
+            "history_sha256": files.sha256(arguments.model.with_suffix(".csv")),
+            "model_sha256": files.sha256(arguments.model),
+            "litert_sha256": files.sha256(litert_path),
+        },
+    )
 
 
 def duration(seconds):
@@ -287,6 +373,7 @@ def _options(arguments):
 def resume_command(model_path):
     """Return the command that goes on with the interrupted training of a model, or None where there is none."""
     import checkpoint
+
     try:
         progress = checkpoint.load(model_path)[2]
     except UserError:
@@ -323,8 +410,11 @@ def main(argv=None):
                 return train(arguments, worker, watch)
         except KeyboardInterrupt as interrupt:
             command = resume_command(arguments.model)
-            print("\ntrain.py: stopped; " + (f"go on with: {command}" if command else
-                                             "no epoch was finished, so there is nothing to resume."), file=sys.stderr)
+            print(
+                "\ntrain.py: stopped; "
+                + (f"go on with: {command}" if command else "no epoch was finished, so there is nothing to resume."),
+                file=sys.stderr,
+            )
             return 143 if interrupt.args else 130
         finally:
             signal.signal(signal.SIGTERM, previous)

@@ -6,13 +6,25 @@
 
 It follows the same recipe (recipe.py), with nothing but the images given: no drawn digits, no calibration, no files.
 """
+
 import warnings
 
 SMALL = ((16,), (32, 64), (96,))  # half the filters of `model.build_model`: a third of the work
 
 
-def try_training(images, labels, validation_images, validation_labels, epochs=4, batch_size=128, learning_rate=3e-3,
-                 augmented=True, blocks=SMALL, seed=0, on_epoch=None):
+def try_training(
+    images,
+    labels,
+    validation_images,
+    validation_labels,
+    epochs=4,
+    batch_size=128,
+    learning_rate=3e-3,
+    augmented=True,
+    blocks=SMALL,
+    seed=0,
+    on_epoch=None,
+):
     """Train a fresh network.
 
     Args:
@@ -27,9 +39,11 @@ def try_training(images, labels, validation_images, validation_labels, epochs=4,
         (keras.Model with the weights averaged over the last steps, history as `figures.training_curves` takes it).
     """
     import keras
+
     import checkpoint
     import recipe
     from model import build_model
+
     keras.utils.set_random_seed(seed)
     model = build_model(blocks=blocks, fused=True)
     steps = max(1, len(images) // batch_size)
@@ -51,6 +65,7 @@ def try_training(images, labels, validation_images, validation_labels, epochs=4,
     batches = recipe.training_batches(images, labels, batch_size, seed, 0, epochs, augmented)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-        model.fit(batches, steps_per_epoch=steps, epochs=epochs, verbose=0,
-                  callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end)])
+        model.fit(
+            batches, steps_per_epoch=steps, epochs=epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end)]
+        )
     return model, history

@@ -22,6 +22,7 @@
 Each becomes NAME.png. Without names, what lacks its files is left out, and a sentence says why. Exit status: 0 all
 drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py draw; a notebook can call them.
 """
+
 import argparse
 import csv
 import functools
@@ -44,14 +45,18 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
     parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
-    parser.add_argument("--data", metavar="PATH", help="a .npz, a folder of IDX files or a folder with one sub-folder of "
-                        "images per digit (default: MNIST)")
-    parser.add_argument("--photo", metavar="PATH", help="the picture of which to draw the reading (default: "
-                        "images/examples/two_lines.jpg)")
-    parser.add_argument("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER",
-                        help="where to write (default: %(default)s)")
-    parser.add_argument("--image", type=int, metavar="N",
-                        help="number of the test image for feature_maps.png, from 0 (default: 0)")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="a .npz, a folder of IDX files or a folder with one sub-folder of images per digit (default: MNIST)",
+    )
+    parser.add_argument(
+        "--photo", metavar="PATH", help="the picture of which to draw the reading (default: images/examples/two_lines.jpg)"
+    )
+    parser.add_argument(
+        "--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)"
+    )
+    parser.add_argument("--image", type=int, metavar="N", help="number of the test image for feature_maps.png, from 0 (default: 0)")
     parser.add_argument("--show", action="store_true", help="open the pictures in windows, too")
     arguments = parser.parse_args(argv)
     unknown = [name for name in arguments.names if name not in FIGURES]
@@ -105,6 +110,7 @@ class Material:
     @functools.cached_property
     def data(self):
         from data_loader import load_dataset
+
         return load_dataset(self.data_path)
 
     @functools.cached_property
@@ -116,6 +122,7 @@ class Material:
     @functools.cached_property
     def model(self):
         from model import load_model
+
         return load_model(self.model_path)
 
     @functools.cached_property
@@ -125,28 +132,34 @@ class Material:
     @functools.cached_property
     def photo(self):
         from image_loader import load_image
+
         return load_image(self.photo_path)
 
     @functools.cached_property
     def probabilities(self):
         from model import predict
+
         return predict(self.model, self.data.x_test)
 
     @functools.cached_property
     def measures(self):
         from scores import measure
+
         return measure(self.data.x_test, self.data.y_test, self.probabilities)
 
 
 def draw_samples(material):
     import figures_data
+
     return figures_data.sample_digits(material.data.x_train, material.data.y_train)
 
 
 def draw_augmentation(material):
     import numpy as np
+
     import figures_data
     from augmentation import augment
+
     images = material.data.x_train[:AUGMENTED_DIGITS]
     copies = np.repeat(images, VARIANTS, axis=0)[..., None].astype(np.float32)
     return figures_data.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
@@ -154,37 +167,47 @@ def draw_augmentation(material):
 
 def draw_training_curves(material):
     import figures
+
     return figures.training_curves(material.history)
 
 
 def draw_predictions(material):
     import figures
     from insight import choose_digits
+
     chosen, data = choose_digits(material.probabilities, RANDOM_DIGITS, UNSURE_DIGITS), material.data
-    note = f"{RANDOM_DIGITS} drawn at random, then the {UNSURE_DIGITS} read with least confidence" \
-        if len(chosen) == RANDOM_DIGITS + UNSURE_DIGITS else ""
+    note = (
+        f"{RANDOM_DIGITS} drawn at random, then the {UNSURE_DIGITS} read with least confidence"
+        if len(chosen) == RANDOM_DIGITS + UNSURE_DIGITS
+        else ""
+    )
     return figures.predictions(data.x_test[chosen], data.y_test[chosen], material.probabilities[chosen], note=note)
 
 
 def draw_confusion_matrix(material):
     import figures
+
     return figures.confusion_matrix(material.measures["confusion_matrix"])
 
 
 def draw_reliability(material):
     import figures
+
     return figures.reliability_diagram(material.measures["calibration"], material.measures["expected_calibration_error"])
 
 
 def draw_mistakes(material):
     import figures
+
     return figures.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
 
 
 def draw_filters(material):
     import numpy as np
+
     import figures_network
     import insight
+
     layer = insight.first_convolution(material.model)
     return figures_network.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
 
@@ -192,6 +215,7 @@ def draw_filters(material):
 def draw_feature_maps(material):
     import figures_network
     import insight
+
     image, label = material.image
     return figures_network.feature_maps(image, insight.stage_outputs(material.model, image), label)
 
@@ -199,6 +223,7 @@ def draw_feature_maps(material):
 def draw_saliency(material):
     import figures_network
     import insight
+
     images = material.data.x_test[insight.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)]
     return figures_network.saliency(images, *insight.saliency(material.model, images))
 
@@ -206,18 +231,23 @@ def draw_saliency(material):
 def draw_embedding(material):
     import figures_data
     import insight
+
     images, labels = material.data.x_test[:EMBEDDED_DIGITS], material.data.y_test[:EMBEDDED_DIGITS]
     misread = material.probabilities[:EMBEDDED_DIGITS].argmax(axis=1) != labels
-    return figures_data.embedding(insight.embed(insight.last_features(material.model, images)), labels,
-                                  "Digits that the network finds alike lie together",
-                                  f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: "
-                                  "misread", misread)
+    return figures_data.embedding(
+        insight.embed(insight.last_features(material.model, images)),
+        labels,
+        "Digits that the network finds alike lie together",
+        f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: misread",
+        misread,
+    )
 
 
 def draw_reading(material):
     import figures_data
     import reading_steps
     from network import load_network
+
     steps = reading_steps.follow(material.photo, load_network(material.model_path))
     return figures_data.reading_stages(steps, printable(pathlib.Path(material.photo_path).name))
 
@@ -252,13 +282,16 @@ def read_history(path):
             raise ValueError("a value is not a finite number")
         missing = {"epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"} - history.keys()
     except FileNotFoundError:
-        raise UserError(f"there is no training history at {printable(path)}; train.py writes it beside the model: run "
-                        "`python train.py`, or restore it.") from None
+        raise UserError(
+            f"there is no training history at {printable(path)}; train.py writes it beside the model: run "
+            "`python train.py`, or restore it."
+        ) from None
     except OSError as error:
         raise UserError(f"cannot read {printable(path)}: {files.reason(error)}.") from error
     except (ValueError, TypeError, IndexError, csv.Error) as error:
-        raise UserError(f"{printable(path)} is not a training history ({printable(files.reason(error))}); restore it "
-                        "or train again.") from error
+        raise UserError(
+            f"{printable(path)} is not a training history ({printable(files.reason(error))}); restore it or train again."
+        ) from error
     if missing:
         raise UserError(f"{printable(path)} lacks {', '.join(sorted(missing))}; restore it or train again.")
     return history
@@ -267,6 +300,7 @@ def read_history(path):
 def save(figure, path):
     """Write a matplotlib Figure to `path` as PNG, whole or not at all, and return the path. Raises UserError."""
     from figure_style import DPI
+
     with files.atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
     return path
@@ -276,19 +310,24 @@ def check_display():
     """Refuse --show before any work is done where no window can be opened. Raises UserError."""
     try:
         from matplotlib import pyplot
+
         windows = pyplot.figure().canvas.manager is not None and pyplot.get_backend().lower() != "agg"
         pyplot.close("all")
     except Exception as error:  # each window system has its own way to fail
-        raise UserError(f"no window can be opened here ({files.reason(error)}); leave --show away and open the files "
-                        "in --output-dir.") from error
+        raise UserError(
+            f"no window can be opened here ({files.reason(error)}); leave --show away and open the files in --output-dir."
+        ) from error
     if not windows:
-        raise UserError("no window can be opened here (no display, or no window system such as tkinter); leave --show "
-                        "away and open the files in --output-dir.")
+        raise UserError(
+            "no window can be opened here (no display, or no window system such as tkinter); leave --show "
+            "away and open the files in --output-dir."
+        )
 
 
 def show(paths):
     """Open a window for each PNG file in `paths` and wait until all are closed."""
     from matplotlib import pyplot
+
     for path in paths:
         pixels = pyplot.imread(path)
         window = pyplot.figure(path.stem, figsize=(pixels.shape[1] / 100, pixels.shape[0] / 100))

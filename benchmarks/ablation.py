@@ -9,18 +9,17 @@ the test images are never looked at. `other.npz` holds `x` (N, 28, 28) uint8, in
 `mnist_format.mnist_normalise` does, and `y` (N,): 0 to 9, or 255 for a picture of something else. Results are kept
 in reports/ablation.json: run it again after an interruption, and it goes on.
 """
+
 import argparse
-import os
 import pathlib
-import platform
 import statistics
 import sys
-import time
 import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
+import tables  # noqa: E402
 from digit_reader import MIN_CONFIDENCE  # noqa: E402
 from train import PRESETS  # noqa: E402
 
@@ -45,15 +44,19 @@ VARIANTS = {
 def train_variant(changes, seed, handwriting):
     """Train once. Returns a dict of scores: validation accuracy and loss, and on the other handwriting, if given."""
     from model import build_model, calibrate, predict, start_tensorflow
+
     start_tensorflow()
     import keras
     import numpy as np
+
     import augmentation
     import recipe
     from data_loader import load_dataset, split
+
     shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("pen_digits", "non_digits")}
-    constants = [(module, name, value) for module in (augmentation, recipe)
-                 for name, value in changes.get(module.__name__, {}).items()]
+    constants = [
+        (module, name, value) for module in (augmentation, recipe) for name, value in changes.get(module.__name__, {}).items()
+    ]
     before = [(module, name, getattr(module, name)) for module, name, _ in constants]
     for change in constants:
         setattr(*change)
@@ -67,8 +70,7 @@ def train_variant(changes, seed, handwriting):
     model = build_model(fused=True)
     recipe.compile_model(model, LEARNING_RATE, steps * EPOCHS)
     warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-    model.fit(recipe.training_batches(images, labels, BATCH_SIZE, seed, 0, EPOCHS), steps_per_epoch=steps, epochs=EPOCHS,
-              verbose=0)
+    model.fit(recipe.training_batches(images, labels, BATCH_SIZE, seed, 0, EPOCHS), steps_per_epoch=steps, epochs=EPOCHS, verbose=0)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     calibrate(model, x, y)
     scores = dict(zip(("accuracy", "loss"), recipe.score(model, x, y)))
@@ -85,20 +87,34 @@ def train_variant(changes, seed, handwriting):
 
 def table(results, seeds, handwriting):
     """Return Markdown: one row per variant, means over the seeds and, for accuracy, their range."""
-    columns = [("accuracy", "MNIST validation %"), ("loss", "its cross-entropy"), ("handwriting", "other handwriting %"),
-               ("refused", f"non-digits below {MIN_CONFIDENCE} %")]
+    columns = [
+        ("accuracy", "MNIST validation %"),
+        ("loss", "its cross-entropy"),
+        ("handwriting", "other handwriting %"),
+        ("refused", f"non-digits below {MIN_CONFIDENCE} %"),
+    ]
     columns = [column for column in columns if any(column[0] in scores for scores in results.values())]
-    lines = [f"`python benchmarks/ablation.py --seeds {seeds}{' --handwriting ' * bool(handwriting)}{handwriting and handwriting.name or ''}`, {time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, "
-             f"{os.cpu_count()} cores. Means over {seeds} seeds (lowest to highest), {EPOCHS} epochs, {VALIDATION_SIZE} images held out.", "",
-             "| | " + " | ".join(title for _, title in columns) + " |", "|---|" + "---|" * len(columns)]
+    lines = [
+        tables.made_by(__file__, "--seeds", seeds, *(["--handwriting", handwriting.name] if handwriting else [])) + ". "
+        f"Means over {seeds} seeds (lowest to highest), {EPOCHS} epochs, {VALIDATION_SIZE} images held out.",
+        "",
+        "| | " + " | ".join(title for _, title in columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
     for variant in VARIANTS:
         runs = [results[f"{variant} {seed}"] for seed in range(seeds) if f"{variant} {seed}" in results]
         if runs:
             values = [[run[key] for run in runs] for key, _ in columns]
-            lines.append(f"| {variant} | " + " | ".join(
-                f"{statistics.mean(column):.4f} ({min(column):.4f} to {max(column):.4f})" if key == "loss" else
-                f"{100 * statistics.mean(column):.2f} ({100 * min(column):.2f} to {100 * max(column):.2f})"
-                for (key, _), column in zip(columns, values)) + " |")
+            lines.append(
+                f"| {variant} | "
+                + " | ".join(
+                    f"{statistics.mean(column):.4f} ({min(column):.4f} to {max(column):.4f})"
+                    if key == "loss"
+                    else f"{100 * statistics.mean(column):.2f} ({100 * min(column):.2f} to {100 * max(column):.2f})"
+                    for (key, _), column in zip(columns, values)
+                )
+                + " |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -108,7 +124,7 @@ def main(argv=None):
     parser.add_argument("--only", choices=VARIANTS, help="train one variant")
     parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these pictures, too")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "reports" / "ablation.json", help="(default: %(default)s)")
-    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    tables.add_option(parser)
     arguments = parser.parse_args(argv)
     results = files.read_json(arguments.results) if arguments.results.exists() else {}
     for seed in range(arguments.seeds):
@@ -118,9 +134,7 @@ def main(argv=None):
                 files.write_json(arguments.results, results)
                 print(variant, seed, results[f"{variant} {seed}"], flush=True)
     text = table(results, arguments.seeds, arguments.handwriting)
-    print(text)
-    if arguments.table:
-        files.write_text(arguments.table, text)
+    tables.publish(text, arguments.table)
     return 0
 
 

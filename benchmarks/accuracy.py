@@ -3,15 +3,17 @@
     python benchmarks/accuracy.py --seeds 5                    # `train.py` as it stands
     python benchmarks/accuracy.py --seeds 5 --preset quick
     python benchmarks/accuracy.py --seeds 5 --table benchmarks/results/accuracy_standard.md
+    python benchmarks/accuracy.py --seeds 5 --preset quick --workers 2      # the same, each batch shared by two processes
 
 Each seed is one `train.py --seed N` and one `evaluate.py`, in reports/accuracy/. Run it again after an
 interruption: finished seeds are kept, an unfinished training goes on where it stopped.
 """
+
 import argparse
-import datetime
+import json
 import os
 import pathlib
-import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,19 +21,24 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
+import tables  # noqa: E402
 from train import PRESETS  # noqa: E402
 
-COLUMNS = (("accuracy", "test accuracy %"), ("accuracy_without_label_errors", "without the 15 wrong labels %"),
-           ("expected_calibration_error", "calibration error %"))
+COLUMNS = (
+    ("accuracy", "test accuracy %"),
+    ("accuracy_without_label_errors", "without the 15 wrong labels %"),
+    ("expected_calibration_error", "calibration error %"),
+)
 
 
-def train_and_evaluate(preset, seed, folder):
+def train_and_evaluate(preset, seed, folder, workers=1):
     """Return evaluate.py's metrics of one seed, with the minutes that training took; cached in `folder`."""
-    model = folder / f"{preset}-{seed}.keras"
-    reports = folder / f"{preset}-{seed}"
+    name = f"{preset}-{seed}" + (f"-{workers}-workers" if workers > 1 else "")
+    model, reports = folder / f"{name}.keras", folder / name
     if not model.with_suffix(".json").exists():
         resume = ["--resume"] if model.with_suffix(".checkpoint.npz").exists() else []
-        run("train.py", "--preset", preset, "--seed", str(seed), "--model", str(model), *resume)
+        options = ["--preset", preset, "--seed", str(seed), "--model", str(model), *resume]
+        run("train.py", *options, *(["--strategy", "multiworker"] if workers > 1 else []), workers=workers)
     if not (reports / "metrics.json").exists():
         run("evaluate.py", "--model", str(model), "--output-dir", str(reports))
     record, metrics = files.read_json(model.with_suffix(".json")), files.read_json(reports / "metrics.json")
@@ -40,29 +47,55 @@ def train_and_evaluate(preset, seed, folder):
     return metrics | {"minutes": record["duration_seconds"] / 60, "versions": record["versions"]}
 
 
-def run(script, *options):
-    """Run one of the project's scripts and stop where it fails."""
+def run(script, *options, workers=1):
+    """Run one of the project's scripts, in so many processes that TF_CONFIG tells of one another, and stop where it fails."""
     print("$", "python", script, *options, flush=True)
-    if status := subprocess.run([sys.executable, ROOT / script, *options]).returncode:
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(workers)]  # all open at once, so that no port comes twice
+    addresses = [f"localhost:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, ROOT / script, *options],
+            env=os.environ
+            | {"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})}
+            if workers > 1
+            else None,
+        )
+        for index in range(workers)
+    ]
+    if status := max(process.wait() for process in processes):
         raise files.UserError(f"{script} ended with status {status}; run this again to go on from there.")
 
 
-def table(preset, results):
+def table(preset, results, workers=1):
     """Return Markdown: one row per seed, then mean, standard deviation, minimum and maximum."""
     names = [name for name, _ in COLUMNS]
-    rows = [[str(seed)] + [f"{100 * result[name]:.2f}" for name in names] + [f"{result['minutes']:.1f}"]
-            for seed, result in enumerate(results)]
-    for label, function in (("mean", statistics.mean), ("sd", statistics.pstdev if len(results) < 2 else statistics.stdev),
-                            ("min", min), ("max", max)):
+    rows = [
+        [str(seed)] + [f"{100 * result[name]:.2f}" for name in names] + [f"{result['minutes']:.1f}"]
+        for seed, result in enumerate(results)
+    ]
+    for label, function in (
+        ("mean", statistics.mean),
+        ("sd", statistics.pstdev if len(results) < 2 else statistics.stdev),
+        ("min", min),
+        ("max", max),
+    ):
         values = [function([100 * result[name] for result in results]) for name in names]
-        rows.append([f"**{label}**"] + [f"{value:.3f}" for value in values]
-                    + [f"{function([result['minutes'] for result in results]):.1f}"])
+        rows.append(
+            [f"**{label}**"] + [f"{value:.3f}" for value in values] + [f"{function([result['minutes'] for result in results]):.1f}"]
+        )
     head = ["seed", *(title for _, title in COLUMNS), "training minutes"]
     versions = ", ".join(f"{name} {version}" for name, version in results[0]["versions"].items())
-    lines = [f"## Recipe `{preset}`: {PRESETS[preset]['epochs']} epochs", "",
-             f"`python benchmarks/accuracy.py --preset {preset} --seeds {len(results)}`, {datetime.date.today()}, "
-             f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {versions}.", "",
-             "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    shared, options = (f", each batch shared by {workers} workers", ["--workers", workers]) if workers > 1 else ("", [])
+    lines = [
+        f"## Recipe `{preset}`: {PRESETS[preset]['epochs']} epochs{shared}",
+        "",
+        f"{tables.made_by(__file__, '--preset', preset, '--seeds', len(results), *options)}; {versions}.",
+        "",
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+    ]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
@@ -70,16 +103,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that train together (default: %(default)s)")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "reports" / "accuracy", help="where the models go")
-    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    tables.add_option(parser)
     arguments = parser.parse_args(argv)
     results = []
     for seed in range(arguments.seeds):
-        results.append(train_and_evaluate(arguments.preset, seed, arguments.folder))
-        text = table(arguments.preset, results)
-        print(text, flush=True)
-        if arguments.table:
-            files.write_text(arguments.table, text)
+        results.append(train_and_evaluate(arguments.preset, seed, arguments.folder, arguments.workers))
+        text = table(arguments.preset, results, arguments.workers)
+        tables.publish(text, arguments.table)
     return 0
 
 

@@ -7,11 +7,11 @@ One worker learns from 64 pictures a step; two learn from 128, 64 each. What the
 gradients over the loopback, and the waiting for one another. The two are run in turn. From the measured step and the
 bytes of a ring all-reduce follows what a real network would allow.
 """
+
 import argparse
 import json
 import os
 import pathlib
-import platform
 import socket
 import statistics
 import subprocess
@@ -21,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
+import tables  # noqa: E402
 
 SHARE, EPOCHS = 64, 4  # pictures of a worker in a step; epochs, of which the first, with the compilation, does not count
 NETWORKS = {"1 Gbit/s Ethernet": 1e9, "10 Gbit/s Ethernet": 1e10, "100 Gbit/s InfiniBand": 1e11}
@@ -31,19 +32,32 @@ def work(steps):
     import cluster
     import strategy
     from model import build_model
+
     worker = cluster.worker_of("multiworker")
     watch = cluster.Watch(worker, 600)
     engine = strategy.start("multiworker", worker, watch)
     import numpy as np
+
     import recipe
+
     with strategy.scope(engine, watch):
         model = build_model(fused=True)
         recipe.compile_model(model, 3e-3, steps * EPOCHS)
     batch_size = SHARE * engine.num_replicas_in_sync
     images = np.random.default_rng(0).integers(0, 256, (steps * batch_size, 28, 28)).astype(np.uint8)
     ends = []
-    strategy.fit(engine, watch, model, images, (np.arange(len(images)) % 10).astype(np.uint8), batch_size, 0, 0, EPOCHS,
-                 lambda *_: ends.append(time.perf_counter()))
+    strategy.fit(
+        engine,
+        watch,
+        model,
+        images,
+        (np.arange(len(images)) % 10).astype(np.uint8),
+        batch_size,
+        0,
+        0,
+        EPOCHS,
+        lambda *_: ends.append(time.perf_counter()),
+    )
     gradient_bytes = sum(4 * int(np.prod(variable.shape)) for variable in model.trainable_variables)
     print(json.dumps([statistics.median(np.diff(ends)) / steps, gradient_bytes]))
 
@@ -55,12 +69,21 @@ def measure(workers, steps):
     for one in sockets:
         one.close()
     cores = sorted(os.sched_getaffinity(0))
-    processes = [subprocess.Popen(
-        ["taskset", "-c", str(cores[index]), sys.executable, __file__, "--work", "--steps", str(steps)], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1",
-             "TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})})
-        for index in range(workers)]
+    processes = [
+        subprocess.Popen(
+            ["taskset", "-c", str(cores[index]), sys.executable, __file__, "--work", "--steps", str(steps)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={
+                **os.environ,
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
+            },
+        )
+        for index in range(workers)
+    ]
     outputs = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
         raise files.UserError("a worker of the benchmark failed; run it with fewer other programs beside it.")
@@ -71,7 +94,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="times each is run (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=60, help="in each of the timed epochs (default: %(default)s)")
-    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    tables.add_option(parser)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)  # be one of the workers
     arguments = parser.parse_args(argv)
     if arguments.work:
@@ -86,24 +109,32 @@ def main(argv=None):
         two.append(measure(2, arguments.steps)[0])
         print(f"one worker {1e3 * one[-1]:.1f} ms, two workers {1e3 * two[-1]:.1f} ms", flush=True)
     alone, together = statistics.median(one), statistics.median(two)
-    lines = [f"`python benchmarks/distributed.py --rounds {arguments.rounds} --steps {arguments.steps}`, {time.strftime('%Y-%m-%d')}, "
-             f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, one core for each worker.", "",
-             "| | median ms per step | pictures per second |", "|---|---|---|",
-             f"| one worker, {SHARE} pictures a step | {1e3 * alone:.1f} | {SHARE / alone:.0f} |",
-             f"| two workers, {2 * SHARE} pictures a step | {1e3 * together:.1f} | {2 * SHARE / together:.0f} |", "",
-             f"Communication and waiting: {1e3 * (together - alone):.1f} ms, {1 - alone / together:.0%} of a step of two workers "
-             f"(single rounds: {', '.join(f'{1 - a / b:.0%}' for a, b in zip(one, two))}). The gradients are {gradient_bytes / 1e6:.2f} MB.",
-             "", "What that predicts: a ring all-reduce sends 2 (n - 1) / n times the gradients out of each of n workers "
-             "(here n = 16), on top of the time measured on the loopback, which stands for latency and TensorFlow's own work.", "",
-             "| network | ms on the wire | step, ms | efficiency with 64 pictures per worker and step | with 1024 |", "|---|---|---|---|---|"]
+    lines = [
+        f"{tables.made_by(__file__, '--rounds', arguments.rounds, '--steps', arguments.steps)}, one core for each worker.",
+        "",
+        "| | median ms per step | pictures per second |",
+        "|---|---|---|",
+        f"| one worker, {SHARE} pictures a step | {1e3 * alone:.1f} | {SHARE / alone:.0f} |",
+        f"| two workers, {2 * SHARE} pictures a step | {1e3 * together:.1f} | {2 * SHARE / together:.0f} |",
+        "",
+        f"Communication and waiting: {1e3 * (together - alone):.1f} ms, {1 - alone / together:.0%} of a step of two workers "
+        f"(single rounds: {', '.join(f'{1 - a / b:.0%}' for a, b in zip(one, two))}). "
+        f"The gradients are {gradient_bytes / 1e6:.2f} MB.",
+        "",
+        "What that predicts: a ring all-reduce sends 2 (n - 1) / n times the gradients out of each of n workers "
+        "(here n = 16), on top of the time measured on the loopback, which stands for latency and TensorFlow's own work.",
+        "",
+        "| network | ms on the wire | step, ms | efficiency with 64 pictures per worker and step | with 1024 |",
+        "|---|---|---|---|---|",
+    ]
     for name, bits_per_second in NETWORKS.items():
         wire = 2 * 15 / 16 * 8 * gradient_bytes / bits_per_second
         step, long_step = together + wire, 1024 / SHARE * alone + together - alone + wire
-        lines.append(f"| {name} | {1e3 * wire:.1f} | {1e3 * step:.1f} | {alone / step:.0%} | {1024 / SHARE * alone / long_step:.0%} |")
+        lines.append(
+            f"| {name} | {1e3 * wire:.1f} | {1e3 * step:.1f} | {alone / step:.0%} | {1024 / SHARE * alone / long_step:.0%} |"
+        )
     text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.table:
-        files.write_text(arguments.table, text)
+    tables.publish(text, arguments.table)
     return 0
 
 

@@ -9,10 +9,12 @@ read by the code that a user's command runs; writing fails as on a full disk. Th
 again. Damaged files are tried in processes of their own, so that a crash of a library is counted, too. A file
 that caused a fault is kept in --keep.
 """
+
 import argparse
 import collections
 import contextlib
 import faulthandler
+import functools
 import io
 import json
 import os
@@ -39,6 +41,7 @@ FAULTS = ("tracebacks", "crashes", "hangs over 10 s", "over 1.5 GB", "wrong exit
 
 # ---- damage ----
 
+
 def mutate(content, rng):
     """Return bytes damaged in one to eight places: altered, removed, repeated, overwritten or cut off."""
     content = bytearray(content)
@@ -50,18 +53,18 @@ def mutate(content, rng):
         if kind == 0:
             content[at] ^= 1 << rng.randrange(8)
         elif kind == 1:
-            content[at:at + length] = rng.randbytes(length)
+            content[at : at + length] = rng.randbytes(length)
         elif kind == 2:
-            content[at:at + length] = rng.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * length
+            content[at : at + length] = rng.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * length
         elif kind == 3:
-            del content[at:at + length]
+            del content[at : at + length]
         elif kind == 4:
-            content[at:at] = content[at:at + length]
+            content[at:at] = content[at : at + length]
         elif rng.random() < 0.3:
             del content[at:]
         if rng.random() < 0.5:  # headers hold what matters
             at = rng.randrange(min(len(content), 64)) if content else 0
-            content[at:at + 1] = rng.randbytes(1)
+            content[at : at + 1] = rng.randbytes(1)
     return bytes(content)
 
 
@@ -77,8 +80,28 @@ def mutate_json(value, rng):
 
     walk(value)
     part, key = rng.choice(parts)
-    part[key] = rng.choice([None, True, -1, 0, 2, 10**9, 10**30, 0.5, "", "x" * 1000, "../x", [], {}, [None] * 50, "Lambda",
-                            {"class_name": "Lambda", "config": {}}, float("inf"), json.loads(json.dumps(value))])
+    part[key] = rng.choice(
+        [
+            None,
+            True,
+            -1,
+            0,
+            2,
+            10**9,
+            10**30,
+            0.5,
+            "",
+            "x" * 1000,
+            "../x",
+            [],
+            {},
+            [None] * 50,
+            "Lambda",
+            {"class_name": "Lambda", "config": {}},
+            float("inf"),
+            json.loads(json.dumps(value)),
+        ]
+    )
     return json.dumps(value)
 
 
@@ -107,16 +130,32 @@ def pictures():
     """Return pictures of digits as the bytes of files of many kinds."""
     import numpy as np
     from PIL import Image
+
     from data_loader import load_mnist
+
     data = load_mnist()
     grey = Image.fromarray(255 - np.hstack(data.x_test[:3])).resize((168, 56))
     found = []
     for mode, kind, options in (
-            ("L", "PNG", {}), ("RGBA", "PNG", {}), ("P", "PNG", {}), ("1", "PNG", {}), ("I;16", "PNG", {}), ("L", "JPEG", {}),
-            ("RGB", "JPEG", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"}), ("CMYK", "JPEG", {}),
-            ("P", "GIF", {"save_all": True, "append_images": [grey.convert("P")]}), ("RGB", "BMP", {}), ("L", "TIFF", {}),
-            ("RGB", "TIFF", {"compression": "tiff_lzw"}), ("1", "TIFF", {"compression": "group4"}), ("F", "TIFF", {}),
-            ("L", "TIFF", {"compression": "jpeg"}), ("RGB", "WEBP", {}), ("RGB", "PPM", {}), ("1", "PPM", {})):
+        ("L", "PNG", {}),
+        ("RGBA", "PNG", {}),
+        ("P", "PNG", {}),
+        ("1", "PNG", {}),
+        ("I;16", "PNG", {}),
+        ("L", "JPEG", {}),
+        ("RGB", "JPEG", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"}),
+        ("CMYK", "JPEG", {}),
+        ("P", "GIF", {"save_all": True, "append_images": [grey.convert("P")]}),
+        ("RGB", "BMP", {}),
+        ("L", "TIFF", {}),
+        ("RGB", "TIFF", {"compression": "tiff_lzw"}),
+        ("1", "TIFF", {"compression": "group4"}),
+        ("F", "TIFF", {}),
+        ("L", "TIFF", {"compression": "jpeg"}),
+        ("RGB", "WEBP", {}),
+        ("RGB", "PPM", {}),
+        ("1", "PPM", {}),
+    ):
         buffer = io.BytesIO()
         image = Image.fromarray(np.asarray(grey).astype("uint16") * 257) if mode == "I;16" else grey.convert(mode)
         image.save(buffer, kind, **options)
@@ -126,9 +165,11 @@ def pictures():
 
 # ---- one damaged file through the code that a command runs ----
 
+
 def try_picture(path, model_path):
     """Read a damaged picture with predict.py. Returns the kind of fault, or None."""
     import predict
+
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -143,8 +184,10 @@ def try_picture(path, model_path):
 def try_model(path, _):
     """Load a damaged model as evaluate.py and predict.py do, and run it. Returns the kind of fault, or None."""
     import numpy as np
+
     from files import UserError
     from network import KerasNetwork
+
     try:
         answers = KerasNetwork(path)(np.zeros((1, 28, 28), np.uint8))
     except UserError as error:
@@ -193,8 +236,22 @@ def fuzz(kind, count, seed, model_path, keep=None):
     """Try `count` damaged files in processes of their own. Returns a Counter of faults."""
     faults = collections.Counter()
     for first in range(0, count, SHARD):
-        process = subprocess.run([sys.executable, __file__, "--worker", kind, str(first), str(min(SHARD, count - first)), str(model_path),
-                                  "--seed", str(seed), *(["--keep", keep] if keep else [])], capture_output=True, text=True)
+        process = subprocess.run(
+            [
+                sys.executable,
+                __file__,
+                "--worker",
+                kind,
+                str(first),
+                str(min(SHARD, count - first)),
+                str(model_path),
+                "--seed",
+                str(seed),
+                *(["--keep", keep] if keep else []),
+            ],
+            capture_output=True,
+            text=True,
+        )
         try:
             faults.update(json.loads(process.stdout.splitlines()[-1]))
         except (IndexError, ValueError):
@@ -205,13 +262,16 @@ def fuzz(kind, count, seed, model_path, keep=None):
 
 # ---- killed trainings, full disks ----
 
+
 def train(*arguments, **options):
     return subprocess.run([sys.executable, str(ROOT / "train.py"), *map(str, arguments)], capture_output=True, text=True, **options)
 
 
 def same_weights(first, second):
     import numpy as np
+
     from model import load_model
+
     first, second = load_model(first).get_weights(), load_model(second).get_weights()
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -220,6 +280,7 @@ def kill_trainings(kills, folder, seed):
     """Kill a training at each of `kills` random moments, then go on with it. Returns (reference model, Counter)."""
     from files import UserError
     from model import load_model
+
     reference, faults, rng = folder / "reference.keras", collections.Counter(), random.Random(seed)
     done = train(*TRAINING, "--model", reference)
     if done.returncode:
@@ -230,8 +291,12 @@ def kill_trainings(kills, folder, seed):
         path = folder / "killed.keras"
         if number % 2:  # half of the time a model of another training is there
             shutil.copy(reference, path)
-        process = subprocess.Popen([sys.executable, str(ROOT / "train.py"), *TRAINING, "--model", str(path)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *TRAINING, "--model", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         # After 0 to all epochs, and then at any moment of the next one, or of the writing of the results.
         epochs = rng.randrange(len(history) + 1)
         while epochs and not process.stdout.readline().startswith(f"epoch {epochs}/"):
@@ -253,8 +318,10 @@ def kill_trainings(kills, folder, seed):
             faults["wrong exit statuses"] += 1
         elif not same_weights(reference, path):
             faults["other weights"] += 1
-        faults["litter"] += len(set(os.listdir(folder)) - {f"{name}{end}" for name in ("reference", "killed")
-                                                          for end in (".keras", ".tflite", ".csv", ".json")})
+        faults["litter"] += len(
+            set(os.listdir(folder))
+            - {f"{name}{end}" for name in ("reference", "killed") for end in (".keras", ".tflite", ".csv", ".json")}
+        )
         for file in folder.glob("*killed*"):
             file.unlink()
     return reference, faults
@@ -266,14 +333,21 @@ def fill_disks(reference, folder):
     image.write_bytes(pictures()[0])
     runs, faults = 0, collections.Counter()
     for limit in (0, 100, 10_000, 300_000, 2_000_000):
-        for script, arguments in (("train.py", [*TRAINING, "--epochs", "1", "--model", "full/x.keras"]),
-                                  ("evaluate.py", ["--model", str(reference), "--output-dir", "full"]),
-                                  ("visualize.py", ["--model", str(reference), "--output-dir", "full"]),
-                                  ("predict.py", [str(image), "--model", str(reference), "--annotate", "full"])):
+        for script, arguments in (
+            ("train.py", [*TRAINING, "--epochs", "1", "--model", "full/x.keras"]),
+            ("evaluate.py", ["--model", str(reference), "--output-dir", "full"]),
+            ("visualize.py", ["--model", str(reference), "--output-dir", "full"]),
+            ("predict.py", [str(image), "--model", str(reference), "--annotate", "full"]),
+        ):
             (folder / "full").mkdir()
             (folder / "full" / "x.keras").write_bytes(b"old")
-            process = subprocess.run([sys.executable, str(ROOT / script), *arguments], cwd=folder, capture_output=True, text=True,
-                                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+            process = subprocess.run(
+                [sys.executable, str(ROOT / script), *arguments],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)),
+            )
             written = {path.name: path.stat().st_size for path in (folder / "full").iterdir()}
             runs += 1
             faults["tracebacks"] += "Traceback" in process.stderr
@@ -286,8 +360,11 @@ def fill_disks(reference, folder):
 
 def row(what, count, faults, kinds):
     """Return a line of the table: what was done, how often, and how many of each kind of fault."""
-    return f"| {what} | {count} | {sum(faults[kind] for kind in kinds)} | " + ", ".join(
-        f"{faults[kind]} {kind}" for kind in kinds) + " |"
+    return (
+        f"| {what} | {count} | {sum(faults[kind] for kind in kinds)} | "
+        + ", ".join(f"{faults[kind]} {kind}" for kind in kinds)
+        + " |"
+    )
 
 
 def main(argv=None):
@@ -311,9 +388,12 @@ def main(argv=None):
         if getattr(arguments, name) is None:
             setattr(arguments, name, quick if arguments.quick else full)
 
-    print(f"`python benchmarks/faults.py --kills {arguments.kills} --images {arguments.images} --models {arguments.models} --seed "
-          f"{arguments.seed}`, {time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {platform.system()}\n\n"
-          "| done | times | went wrong | of which |\n| --- | --- | --- | --- |", flush=True)
+    print(
+        f"`python benchmarks/faults.py --kills {arguments.kills} --images {arguments.images} --models {arguments.models} --seed "
+        f"{arguments.seed}`, {time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {platform.system()}\n\n"
+        "| done | times | went wrong | of which |\n| --- | --- | --- | --- |",
+        flush=True,
+    )
     total = 0
 
     def report(what, count, faults, kinds):
@@ -326,10 +406,24 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         reference, faults = kill_trainings(arguments.kills, folder, arguments.seed)
-        report(f"training killed at a random moment, then resumed ({faults['resumed']}) or started again", arguments.kills, faults,
-               ("models lost", "models that do not load", "wrong exit statuses", "other weights", "litter"))
-        report("damaged picture read", arguments.images, fuzz("images", arguments.images, arguments.seed, reference, arguments.keep), FAULTS)
-        report("damaged model loaded", arguments.models, fuzz("models", arguments.models, arguments.seed, reference, arguments.keep), FAULTS)
+        report(
+            f"training killed at a random moment, then resumed ({faults['resumed']}) or started again",
+            arguments.kills,
+            faults,
+            ("models lost", "models that do not load", "wrong exit statuses", "other weights", "litter"),
+        )
+        report(
+            "damaged picture read",
+            arguments.images,
+            fuzz("images", arguments.images, arguments.seed, reference, arguments.keep),
+            FAULTS,
+        )
+        report(
+            "damaged model loaded",
+            arguments.models,
+            fuzz("models", arguments.models, arguments.seed, reference, arguments.keep),
+            FAULTS,
+        )
         runs, faults = fill_disks(reference, folder)
         report("script run on a full disk", runs, faults, ("tracebacks", "wrong exit statuses", "old file touched", "litter"))
     return 1 if total else 0

@@ -9,6 +9,7 @@ is slow for both sides. The images are MNIST's test digits, written as PNG files
 what the processes of one command hold together: the sum of their resident sets (shared pages counted again for
 each), and of their proportional sets (each page once), sampled while it runs (Linux only).
 """
+
 import argparse
 import datetime
 import importlib.metadata
@@ -25,8 +26,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import files                            # noqa: E402  after the path above is known
-from files import printable             # noqa: E402
+import files  # noqa: E402  after the path above is known
+from files import printable  # noqa: E402
 
 SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "model.py")
 TIGHT_LOOP = """
@@ -94,8 +95,14 @@ def watch(command):
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
     end = time.perf_counter() - start
-    return {"first": first, "seconds": end, "lines": lines, "processors": (usage.ru_utime + usage.ru_stime) / end,
-            "resident": resident or None, "proportional": proportional or None}
+    return {
+        "first": first,
+        "seconds": end,
+        "lines": lines,
+        "processors": (usage.ru_utime + usage.ru_stime) / end,
+        "resident": resident or None,
+        "proportional": proportional or None,
+    }
 
 
 def memory_of(pid):
@@ -116,8 +123,10 @@ def memory_of(pid):
 
 def write_digits(folder, count):
     """Write `count` of MNIST's test digits as PNG files; from the second time round, as links to the same files."""
-    import data_loader
     from PIL import Image
+
+    import data_loader
+
     images = data_loader.load_mnist().x_test
     folder.mkdir()
     for number in range(count):
@@ -132,6 +141,7 @@ def write_photo(path):
     """Write a photograph of 12 megapixels: noise, uneven light, and one digit in the middle."""
     import numpy as np
     from PIL import Image, ImageDraw
+
     y, x = np.mgrid[:3000, :4000]
     noise = np.random.default_rng(0).normal(0, 6, (3000, 4000, 1))
     light = np.stack([200 + 20 * np.sin(x / 300), 190 + 10 * np.cos(y / 200), 180 + x * 0], axis=-1)
@@ -144,9 +154,10 @@ def time_photo(path, model, repeats):
     """Return (seconds from file to answer, seconds of decoding), medians in this process."""
     import image_loader
     import image_reader
+
     reader = image_reader.ImageReader(image_reader.Settings(model))
     answers, decodings = [], []
-    for _ in range(repeats + 1):                # the first also fills caches
+    for _ in range(repeats + 1):  # the first also fills caches
         start = time.perf_counter()
         reader.read([image_reader.Job(str(path), str(path))])
         middle = time.perf_counter()
@@ -163,16 +174,19 @@ def machine():
         with open("/proc/cpuinfo") as file:
             processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), processor)
     packages = ("numpy", "pillow", "opencv-python-headless", "ai-edge-litert", "keras", "tensorflow")
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, " + \
-        ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, " + ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in packages
+    )
 
 
 def main(argv=None):
     """Measure and print the table. Returns the exit status."""
     arguments = parse_arguments(argv)
     import numpy as np
+
     import data_loader
     from model import MODEL_PATH
+
     model = str(pathlib.Path(arguments.model or MODEL_PATH).resolve())
     python, predict = sys.executable, [sys.executable, "predict.py", "--model", model]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="predict_speed-"))
@@ -187,56 +201,93 @@ def main(argv=None):
         write_photo(folder / "photo.jpg")
         digit = str(folder / "digits" / "0.png")
         imports, litert, keras = in_turn(
-            arguments.repeats, [python, "-c", "import numpy, PIL.Image, cv2"], [*predict, "--runtime", "litert", digit],
-            [*predict, "--runtime", "keras", digit])
+            arguments.repeats,
+            [python, "-c", "import numpy, PIL.Image, cv2"],
+            [*predict, "--runtime", "litert", digit],
+            [*predict, "--runtime", "keras", digit],
+        )
         row("one image, LiteRT against Keras", f"{litert:.2f} s / {keras:.2f} s = 1/{keras / litert:.1f}", "at most 1/8")
-        row("one image against `import numpy, PIL.Image, cv2`", f"{litert:.2f} s / {imports:.2f} s = {litert / imports:.2f}",
-            "at most 3")
+        row(
+            "one image against `import numpy, PIL.Image, cv2`",
+            f"{litert:.2f} s / {imports:.2f} s = {litert / imports:.2f}",
+            "at most 3",
+        )
 
         scripts = [name for name in SCRIPTS if (ROOT / name).exists()]
         bare, *helps = in_turn(arguments.repeats, [python, "-c", "pass"], *([python, name, "--help"] for name in scripts))
-        row("`--help` over bare Python, slowest script", f"{max(helps) - bare:.2f} s "
-            f"({scripts[helps.index(max(helps))]})", "below 0.15 s")
+        row(
+            "`--help` over bare Python, slowest script",
+            f"{max(helps) - bare:.2f} s ({scripts[helps.index(max(helps))]})",
+            "below 0.15 s",
+        )
 
         np.save(folder / "x.npy", data_loader.load_mnist().x_test[..., None].astype("float32"))
-        ours, theirs = in_turn(arguments.repeats, [python, "evaluate.py", "--model", model, "--output-dir", str(folder / "reports")],
-                               [python, "-c", PLAIN_PREDICT, model, str(folder / "x.npy")])
-        row("evaluate.py on 10,000 images against importing Keras and `model.predict`", f"{ours:.1f} s / {theirs:.1f} s = "
-            f"{ours / theirs:.2f}", "at most 1.5")
+        ours, theirs = in_turn(
+            arguments.repeats,
+            [python, "evaluate.py", "--model", model, "--output-dir", str(folder / "reports")],
+            [python, "-c", PLAIN_PREDICT, model, str(folder / "x.npy")],
+        )
+        row(
+            "evaluate.py on 10,000 images against importing Keras and `model.predict`",
+            f"{ours:.1f} s / {theirs:.1f} s = {ours / theirs:.2f}",
+            "at most 1.5",
+        )
 
         loops = [[python, "-c", TIGHT_LOOP, str(ROOT), model, str(threads), str(folder / "digits")] for threads in (1, 2)]
         reading = [*predict, "--format", "jsonl", str(folder / "digits")]
         ours, *theirs = in_turn(arguments.repeats, reading, *loops)
         for threads, seconds in zip((1, 2), theirs):
-            row(f"folder of {arguments.images} PNGs: rate against a tight loop of decoding and network, threads of the network: "
-                f"{threads}", f"{arguments.images / ours:.0f} / {arguments.images / seconds:.0f} images/s = {seconds / ours:.2f}",
-                "at least 0.7")
+            row(
+                f"folder of {arguments.images} PNGs: rate against a tight loop of decoding and network, threads of the network: "
+                f"{threads}",
+                f"{arguments.images / ours:.0f} / {arguments.images / seconds:.0f} images/s = {seconds / ours:.2f}",
+                "at least 0.7",
+            )
         runs = [watch(reading) for _ in range(3)]
         run = sorted(runs, key=lambda one: one["seconds"])[1]
         assert run["lines"] == arguments.images, "an image is missing from the output"
         row("its first result after", f"{run['first']:.2f} s", "at most 1 s")
         row("processors kept busy", f"{run['processors']:.2f} of {os.cpu_count()}", "both of 2")
         if run["resident"]:
-            row("peak memory of all processes, resident / proportional",
-                f"{max(one['resident'] for one in runs):.0f} / {max(one['proportional'] for one in runs):.0f} MB", "below 400 MB")
+            row(
+                "peak memory of all processes, resident / proportional",
+                f"{max(one['resident'] for one in runs):.0f} / {max(one['proportional'] for one in runs):.0f} MB",
+                "below 400 MB",
+            )
         if arguments.large:
             write_digits(folder / "large", arguments.large)
             run = watch([*reading[:-1], str(folder / "large")])
             assert run["lines"] == arguments.large, "an image is missing from the output"
             loops = in_turn(1, *([*loop[:-1], str(folder / "large")] for loop in loops))
-            row(f"folder of {arguments.large}: rate against the same two loops", f"{arguments.large / run['seconds']:.0f} / " + ", ".join(
-                f"{arguments.large / seconds:.0f} images/s = {seconds / run['seconds']:.2f}" for seconds in loops), "at least 0.7")
+            row(
+                f"folder of {arguments.large}: rate against the same two loops",
+                f"{arguments.large / run['seconds']:.0f} / "
+                + ", ".join(f"{arguments.large / seconds:.0f} images/s = {seconds / run['seconds']:.2f}" for seconds in loops),
+                "at least 0.7",
+            )
             row(f"folder of {arguments.large}: first result", f"{run['first']:.2f} s", "as above")
             if run["resident"]:
-                row(f"folder of {arguments.large}: peak memory", f"{run['resident']:.0f} / {run['proportional']:.0f} MB", "as above")
+                row(
+                    f"folder of {arguments.large}: peak memory", f"{run['resident']:.0f} / {run['proportional']:.0f} MB", "as above"
+                )
         answer, decoding = time_photo(folder / "photo.jpg", model, arguments.repeats)
         row("12-megapixel photo, file to answer (of which decoding)", f"{answer:.2f} s ({decoding:.2f} s)", "under 0.5 s")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
     command = " ".join(["python benchmarks/predict_speed.py", *map(printable, argv if argv is not None else sys.argv[1:])])
-    table = "\n".join([f"Made by `{command}` on {datetime.date.today()}: medians of {arguments.repeats} runs in turn.", "",
-                       machine(), "", "| what | measured | aim |", "|---|---|---|", *rows, ""])
+    table = "\n".join(
+        [
+            f"Made by `{command}` on {datetime.date.today()}: medians of {arguments.repeats} runs in turn.",
+            "",
+            machine(),
+            "",
+            "| what | measured | aim |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
     print(f"\n{table}")
     if arguments.output:
         files.write_text(arguments.output, table)

@@ -7,10 +7,9 @@ The example is the network and recipe of keras.io's "Simple MNIST convnet" (34,8
 epochs, a tenth of the images held out). Both train in turn, round after round, in processes of their own, so
 that a machine that slows down slows down both; wall times are of the whole process.
 """
+
 import argparse
-import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
+import tables  # noqa: E402
 
 MULTIPLY_ADDS = 2  # floating-point operations of one multiplication and addition
 
@@ -27,17 +27,33 @@ def train_example(epochs=15):
     """Train the classic example and print its test accuracy."""
     import keras
     from keras import layers
+
     from data_loader import load_dataset, one_hot
+
     data = load_dataset()
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([
-        keras.Input((28, 28, 1)), layers.Rescaling(1 / 255),
-        layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(),
-        layers.Flatten(), layers.Dropout(0.5), layers.Dense(10, activation="softmax")])
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    model.fit(data.x_train[..., None].astype("float32"), one_hot(data.y_train), batch_size=128, epochs=epochs,
-              validation_split=0.1, verbose=0)
+    model.fit(
+        data.x_train[..., None].astype("float32"),
+        one_hot(data.y_train),
+        batch_size=128,
+        epochs=epochs,
+        validation_split=0.1,
+        verbose=0,
+    )
     accuracy = model.evaluate(data.x_test[..., None].astype("float32"), one_hot(data.y_test), verbose=0)[1]
     print(f"accuracy {accuracy:.4f}")
 
@@ -52,6 +68,7 @@ def seconds(command):
 def convolution_peak():
     """Return the float32 GFLOP/s that TensorFlow's convolution reaches here on a large, even case."""
     import tensorflow as tf
+
     x, kernel = tf.random.normal((128, 28, 28, 128)), tf.random.normal((3, 3, 128, 128))
     convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")))
     convolve()
@@ -67,9 +84,11 @@ def step_speed(batch_size=128, steps=60):
     """Return (milliseconds per training step, share of it spent without augmentation, GFLOP/s) of our network."""
     import numpy as np
     import tensorflow as tf
+
     import recipe
     from augmentation import augment
     from model import build_model
+
     model = build_model(fused=True)
     recipe.compile_model(model, 1e-3, 1000)
     pictures = tf.constant(np.random.default_rng(0).integers(0, 256, (batch_size, 28, 28, 1)), tf.float32)
@@ -77,8 +96,10 @@ def step_speed(batch_size=128, steps=60):
     redraw = tf.function(augment)
     times = {"step": [], "augment": []}
     for _ in range(steps):
-        for name, work in (("step", lambda: model.train_on_batch(pictures, targets)),
-                           ("augment", lambda: redraw(pictures, tf.constant([0, 1])))):
+        for name, work in (
+            ("step", lambda: model.train_on_batch(pictures, targets)),
+            ("augment", lambda: redraw(pictures, tf.constant([0, 1]))),
+        ):
             start = time.perf_counter()
             work()
             times[name].append(time.perf_counter() - start)
@@ -95,7 +116,7 @@ def step_speed(batch_size=128, steps=60):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="times each is trained (default: %(default)s)")
-    parser.add_argument("--table", type=pathlib.Path, help="write the table to this file, too")
+    tables.add_option(parser)
     parser.add_argument("--example", action="store_true", help=argparse.SUPPRESS)  # one training of the example
     arguments = parser.parse_args(argv)
     if arguments.example:
@@ -111,23 +132,24 @@ def main(argv=None):
         ours.append(wall)
         print(f"example {example[-1]:.0f} s, ours {ours[-1]:.0f} s", flush=True)
     ratios = [a / b for a, b in zip(ours, example)]
+    rows = [
+        f"{statistics.median(values):{form}} | {min(values):{form}} | {max(values):{form}}"
+        for values, form in ((example, ".0f"), (ours, ".0f"), (ratios, ".2f"))
+    ]
     peak = convolution_peak()
     step, augmentation, speed = step_speed()
-    text = f"""`python benchmarks/training_speed.py --rounds {arguments.rounds}`, {time.strftime('%Y-%m-%d')}, {platform.system()} \
-{platform.machine()}, {os.cpu_count()} cores
+    text = f"""{tables.made_by(__file__, "--rounds", arguments.rounds)}
 
 | | median | min | max |
 |---|---|---|---|
-| keras.io's example (test accuracy {accuracy:.2%}), seconds | {statistics.median(example):.0f} | {min(example):.0f} | {max(example):.0f} |
-| `train.py --preset quick`, seconds | {statistics.median(ours):.0f} | {min(ours):.0f} | {max(ours):.0f} |
-| ratio, pair by pair | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |
+| keras.io's example (test accuracy {accuracy:.2%}), seconds | {rows[0]} |
+| `train.py --preset quick`, seconds | {rows[1]} |
+| ratio, pair by pair | {rows[2]} |
 
 One training step of 128 pictures: {step:.1f} ms, {speed:.0f} GFLOP/s in the convolutions; the peak of a large float32 convolution
 here is {peak:.0f} GFLOP/s. Augmentation: {augmentation:.1f} ms more for each batch, on another thread.
 """
-    print(text)
-    if arguments.table:
-        files.write_text(arguments.table, text)
+    tables.publish(text, arguments.table)
     return 0
 
 

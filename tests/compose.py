@@ -3,22 +3,27 @@
 Everything is made from its arguments and a NumPy generator; no files. Papers are (H, W, 3) uint8; what is
 written is given as coverage, (H, W) float from 0 (paper) to 1 (ink).
 """
+
 import cv2
 import numpy as np
 
 # Pen strokes in a box of 1 x 1, x to the right and y down.
 CURVES = {
-    0: [[(.5 + .33 * np.sin(t), .5 - .48 * np.cos(t)) for t in np.linspace(0, 2 * np.pi, 40)]],
-    1: [[(.5, .02), (.5, .98)]],
-    2: [[(.2, .25), (.3, .08), (.5, .02), (.7, .1), (.76, .28), (.65, .5), (.2, .95), (.84, .95)]],
-    3: [[(.22, .1), (.5, .02), (.74, .15), (.7, .38), (.42, .48), (.72, .6), (.78, .8), (.55, .97), (.2, .88)]],
-    4: [[(.6, .02), (.18, .64), (.86, .64)], [(.66, .35), (.64, .98)]],
-    5: [[(.78, .04), (.32, .04), (.27, .45), (.55, .4), (.77, .58), (.73, .84), (.5, .97), (.2, .88)]],
-    6: [[(.68, .03), (.42, .2), (.26, .55), (.3, .85), (.52, .97), (.74, .83), (.7, .6), (.5, .52), (.29, .66)]],
-    7: [[(.2, .05), (.8, .05), (.42, .98)]],
-    8: [[(.5 + .22 * np.sin(t), .25 - .23 * np.cos(t)) for t in np.linspace(np.pi, 3 * np.pi, 30)]
-        + [(.5 + .27 * np.sin(t), .73 - .25 * np.cos(t)) for t in np.linspace(0, 2 * np.pi, 30)]],
-    9: [[(.72, .3), (.55, .48), (.33, .42), (.27, .22), (.42, .05), (.62, .05), (.74, .22), (.72, .5), (.62, .98)]],
+    0: [[(0.5 + 0.33 * np.sin(t), 0.5 - 0.48 * np.cos(t)) for t in np.linspace(0, 2 * np.pi, 40)]],
+    1: [[(0.5, 0.02), (0.5, 0.98)]],
+    2: [[(0.2, 0.25), (0.3, 0.08), (0.5, 0.02), (0.7, 0.1), (0.76, 0.28), (0.65, 0.5), (0.2, 0.95), (0.84, 0.95)]],
+    3: [[(0.22, 0.1), (0.5, 0.02), (0.74, 0.15), (0.7, 0.38), (0.42, 0.48), (0.72, 0.6), (0.78, 0.8), (0.55, 0.97), (0.2, 0.88)]],
+    4: [[(0.6, 0.02), (0.18, 0.64), (0.86, 0.64)], [(0.66, 0.35), (0.64, 0.98)]],
+    5: [[(0.78, 0.04), (0.32, 0.04), (0.27, 0.45), (0.55, 0.4), (0.77, 0.58), (0.73, 0.84), (0.5, 0.97), (0.2, 0.88)]],
+    6: [[(0.68, 0.03), (0.42, 0.2), (0.26, 0.55), (0.3, 0.85), (0.52, 0.97), (0.74, 0.83), (0.7, 0.6), (0.5, 0.52), (0.29, 0.66)]],
+    7: [[(0.2, 0.05), (0.8, 0.05), (0.42, 0.98)]],
+    8: [
+        [(0.5 + 0.22 * np.sin(t), 0.25 - 0.23 * np.cos(t)) for t in np.linspace(np.pi, 3 * np.pi, 30)]
+        + [(0.5 + 0.27 * np.sin(t), 0.73 - 0.25 * np.cos(t)) for t in np.linspace(0, 2 * np.pi, 30)]
+    ],
+    9: [
+        [(0.72, 0.3), (0.55, 0.48), (0.33, 0.42), (0.27, 0.22), (0.42, 0.05), (0.62, 0.05), (0.74, 0.22), (0.72, 0.5), (0.62, 0.98)]
+    ],
 }
 
 
@@ -44,11 +49,11 @@ def number(text, size=(120, 400), height=70, pen=None, gap=0.85, x=25, y=25, ris
 def paste(coverage, picture, x, y, height):
     """Put an MNIST picture (28, 28) uint8 into `coverage`, its ink `height` pixels high, corner at (x, y)."""
     rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
-    ink = picture[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    ink = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     factor = height / ink.shape[0]
     ink = cv2.resize(ink, (max(1, round(ink.shape[1] * factor)), height), interpolation=cv2.INTER_CUBIC) / 255
-    part = coverage[y:y + ink.shape[0], x:x + ink.shape[1]]
-    np.maximum(part, np.clip(ink, 0, 1)[:part.shape[0], :part.shape[1]], out=part)
+    part = coverage[y : y + ink.shape[0], x : x + ink.shape[1]]
+    np.maximum(part, np.clip(ink, 0, 1)[: part.shape[0], : part.shape[1]], out=part)
     return ink.shape[1]
 
 
@@ -69,10 +74,10 @@ def rule(sheet, distance=30, colour=(120, 150, 215), squared=False, pen=1):
     """Print ruled lines on a sheet, or squares."""
     sheet = sheet.copy()
     for row in range(distance - 3, sheet.shape[0], distance):
-        sheet[row:row + pen] = colour
+        sheet[row : row + pen] = colour
     if squared:
         for column in range(distance - 5, sheet.shape[1], distance):
-            sheet[:, column:column + pen] = colour
+            sheet[:, column : column + pen] = colour
     return sheet
 
 

@@ -1,4 +1,5 @@
 """What several test files share: small data, one short training through the command line, faults on demand."""
+
 import contextlib
 import os
 import pathlib
@@ -28,8 +29,14 @@ def run(script, *arguments, **options):
 
 def start(script, *arguments, **options):
     """Start a script; its standard output is a pipe. Ctrl-C works even where pytest runs in the background."""
-    return subprocess.Popen(command(script, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **options)
+    return subprocess.Popen(
+        command(script, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **options,
+    )
 
 
 @contextlib.contextmanager
@@ -58,10 +65,14 @@ def full_disk(limit=0):
 def make_arrays(count, seed=0):
     """Arrays of a data set: `count` training images of MNIST, every digit in turn, and 50 test images of noise."""
     data = data_loader.load_mnist()
-    indices = np.concatenate(list(zip(*(np.flatnonzero(data.y_train == digit)[:count // 10 + 1] for digit in range(10)))))
+    indices = np.concatenate(list(zip(*(np.flatnonzero(data.y_train == digit)[: count // 10 + 1] for digit in range(10)))))
     noise = np.random.default_rng(seed).integers(0, 256, (50, 28, 28)).astype(np.uint8)
-    return {"x_train": data.x_train[indices[:count]], "y_train": data.y_train[indices[:count]], "x_test": noise,
-            "y_test": np.roll(np.arange(50) % 10, seed).astype(np.uint8)}
+    return {
+        "x_train": data.x_train[indices[:count]],
+        "y_train": data.y_train[indices[:count]],
+        "x_test": noise,
+        "y_test": np.roll(np.arange(50) % 10, seed).astype(np.uint8),
+    }
 
 
 @pytest.fixture(scope="session")
@@ -88,4 +99,5 @@ def trained_path(training):
 def trained(trained_path):
     """The model of the short training, loaded."""
     import model
+
     return model.load_model(trained_path)

@@ -1,4 +1,5 @@
 """What stands in a figure, and that nothing in it overlaps or is cut off."""
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text

@@ -1,4 +1,5 @@
 """checkpoint.py: what goes in comes out, bit for bit; damaged and missing files are refused in a sentence."""
+
 import os
 
 import numpy as np
@@ -57,6 +58,7 @@ def test_pickles_are_not_opened(tmp_path):
     class Bomb:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "executed"),)
+
     np.savez(tmp_path / "x.checkpoint.npz", progress=np.array([Bomb()], dtype=object))
     with pytest.raises(UserError, match="damaged"):
         checkpoint.load(tmp_path / "x.keras")
@@ -71,7 +73,7 @@ def test_every_cut_and_every_altered_byte_is_noticed_or_harmless(tmp_path):
     for _ in range(120):
         damaged = bytearray(content)
         if random.random() < 0.5:
-            damaged = damaged[:random.integers(len(content))]
+            damaged = damaged[: random.integers(len(content))]
         else:
             damaged[random.integers(len(content))] ^= 1 << random.integers(8)
         path.write_bytes(damaged)

@@ -1,4 +1,5 @@
 """data_loader.py: MNIST as shipped, damaged and missing; every kind of data set; every refusal in one sentence."""
+
 import gzip
 import hashlib
 import os
@@ -51,6 +52,7 @@ def replace(folder, name, content):
 
 # ---- MNIST ----
 
+
 def test_mnist(mnist):
     assert mnist.x_train.shape == (60000, 28, 28) and mnist.x_test.shape == (10000, 28, 28)
     assert mnist.x_train.dtype == mnist.y_train.dtype == np.uint8
@@ -61,7 +63,7 @@ def test_mnist(mnist):
 
 def test_files_are_the_original_ones():
     for name, checksum in MNIST_FILES.values():
-        assert hashlib.sha256(gzip.open(MNIST_FOLDER / f"{name}.gz").read()).hexdigest() == checksum
+        assert hashlib.sha256(gzip.decompress((MNIST_FOLDER / f"{name}.gz").read_bytes())).hexdigest() == checksum
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "other", "empty", "text", "folder", "pipe"])
@@ -72,8 +74,17 @@ def test_damaged_mnist_is_named_with_the_way_to_get_it_back(damage, mnist_copy):
     labels[0] ^= 1
     altered = bytearray(content)
     altered[len(altered) // 2] ^= 0xFF
-    path = replace(mnist_copy, name, {"truncated": content[:3000], "altered": bytes(altered), "empty": b"", "text": b"404 not found",
-                                      "other": gzip.compress(idx(labels))}.get(damage, b""))
+    path = replace(
+        mnist_copy,
+        name,
+        {
+            "truncated": content[:3000],
+            "altered": bytes(altered),
+            "empty": b"",
+            "text": b"404 not found",
+            "other": gzip.compress(idx(labels)),
+        }.get(damage, b""),
+    )
     if damage in ("folder", "pipe"):
         path.unlink()
         path.mkdir() if damage == "folder" else os.mkfifo(path)
@@ -84,6 +95,7 @@ def test_damaged_mnist_is_named_with_the_way_to_get_it_back(damage, mnist_copy):
 
 def stub_download(monkeypatch, answer):
     import keras
+
     calls = []
 
     def load_data():
@@ -91,6 +103,7 @@ def stub_download(monkeypatch, answer):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
     monkeypatch.setattr(keras.datasets.mnist, "load_data", load_data)
     return calls
 
@@ -110,6 +123,7 @@ def test_missing_mnist_is_downloaded_once_and_kept(present, mnist, mnist_copy, m
 def zlib_fast(content):
     """gzip at its quickest: the kept file is checked by its content."""
     import io
+
     with io.BytesIO() as buffer:
         with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as file:
             file.write(content)
@@ -131,6 +145,7 @@ def test_failed_download_is_told(tmp_path, monkeypatch):
 
 
 # ---- data sets of one's own ----
+
 
 def write_npz(path, **arrays):
     np.savez(path, **arrays)
@@ -213,21 +228,25 @@ def test_image_folder_refusals(image_folder, tmp_path):
         load_dataset(image_folder)
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda a: a.pop("y_test"), "lacks y_test"),
-    (lambda a: a.update(x_train=a["x_train"] / 255), "x_train is float64; it must be uint8"),
-    (lambda a: a.update(x_train=a["x_train"][:, :20]), r"x_train has shape (60, 20, 28)"),
-    (lambda a: a.update(x_train=a["x_train"][:0]), r"x_train has shape (0, 28, 28)"),
-    (lambda a: a.update(x_train=np.uint8(3)), r"x_train has shape ()"),
-    (lambda a: a.update(y_train=a["y_train"][:-1]), "60 images need 60 labels"),
-    (lambda a: a.update(y_train=one_hot(a["y_train"])), "60 images need 60 labels"),
-    (lambda a: a.update(y_train=a["y_train"].astype(float)), "y_train is float64; labels must be integers"),
-    (lambda a: a.update(y_train=a["y_train"] + 1), "holds the label 10"),
-    (lambda a: a.update(y_test=a["y_test"].astype(int) - 1), "holds the label -1"),
-    (lambda a: a.update(y_train=a["y_train"] % 9), "no image of the digit 9"),
-    (lambda a: a.update(y_train=a["y_train"] % 8), "no image of the digits 8, 9"),
-    (lambda a: a.update(x_train=np.array([None] * 60)), "Object arrays cannot be loaded"),
-    (lambda a: a.update(y_train=np.array(["1"] * 60)), "labels must be integers")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda a: a.pop("y_test"), "lacks y_test"),
+        (lambda a: a.update(x_train=a["x_train"] / 255), "x_train is float64; it must be uint8"),
+        (lambda a: a.update(x_train=a["x_train"][:, :20]), r"x_train has shape (60, 20, 28)"),
+        (lambda a: a.update(x_train=a["x_train"][:0]), r"x_train has shape (0, 28, 28)"),
+        (lambda a: a.update(x_train=np.uint8(3)), r"x_train has shape ()"),
+        (lambda a: a.update(y_train=a["y_train"][:-1]), "60 images need 60 labels"),
+        (lambda a: a.update(y_train=one_hot(a["y_train"])), "60 images need 60 labels"),
+        (lambda a: a.update(y_train=a["y_train"].astype(float)), "y_train is float64; labels must be integers"),
+        (lambda a: a.update(y_train=a["y_train"] + 1), "holds the label 10"),
+        (lambda a: a.update(y_test=a["y_test"].astype(int) - 1), "holds the label -1"),
+        (lambda a: a.update(y_train=a["y_train"] % 9), "no image of the digit 9"),
+        (lambda a: a.update(y_train=a["y_train"] % 8), "no image of the digits 8, 9"),
+        (lambda a: a.update(x_train=np.array([None] * 60)), "Object arrays cannot be loaded"),
+        (lambda a: a.update(y_train=np.array(["1"] * 60)), "labels must be integers"),
+    ],
+)
 def test_npz_refusals(change, words, arrays, tmp_path):
     change(arrays)
     assert words.lower() in refusal(write_npz(tmp_path / "mine.npz", **arrays)).lower()
@@ -237,6 +256,7 @@ def test_pickle_in_npz_is_not_opened(arrays, tmp_path):
     class Bomb:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "executed"),)
+
     arrays["y_test"] = np.array([Bomb()], dtype=object)
     refusal(write_npz(tmp_path / "mine.npz", **arrays))
     assert not (tmp_path / "executed").exists()
@@ -249,9 +269,16 @@ def test_npz_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     assert "unpacks to more than" in refusal(tmp_path / "bomb.npz")
 
 
-@pytest.mark.parametrize("name, content, words", [
-    ("x.npz", b"no zip", "cannot read"), ("x.npz", b"", "cannot read"), ("x.npz", b"\x93NUMPY\1\0", "cannot read"),
-    ("x.csv", b"1,2", "is no data set"), ("x.npy", b"", "is no data set")])
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("x.npz", b"no zip", "cannot read"),
+        ("x.npz", b"", "cannot read"),
+        ("x.npz", b"\x93NUMPY\1\0", "cannot read"),
+        ("x.csv", b"1,2", "is no data set"),
+        ("x.npy", b"", "is no data set"),
+    ],
+)
 def test_other_files(name, content, words, tmp_path):
     (tmp_path / name).write_bytes(content)
     assert words in refusal(tmp_path / name)
@@ -283,11 +310,23 @@ def test_missing_pipes_and_empty_folders(tmp_path):
 GOOD = idx(np.zeros((2, 3), np.uint8))
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"", "not an IDX file"), (b"\0\0\x08", "not an IDX file"), (b"\0\0\x0d\1\0\0\0\0", "not an IDX file"),
-    (b"\0\0\x08\0", "not an IDX file"), (b"\0\0\x08\xff" + b"\0" * 2000, "not an IDX file"), (b"<html>", "not an IDX file"),
-    (GOOD[:-1], "fewer bytes than its header states (2 x 3)"), (GOOD + b"\0", "more bytes than its header states (2 x 3)"),
-    (GOOD[:6], "not an IDX file"), (GOOD[:12], "fewer bytes"), (b"\0\0\x08\4" + b"\xff" * 16, "more than 1 GiB"), (b"\0\0\x08\1\x3f\xff\xff\xff", "fewer bytes")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "not an IDX file"),
+        (b"\0\0\x08", "not an IDX file"),
+        (b"\0\0\x0d\1\0\0\0\0", "not an IDX file"),
+        (b"\0\0\x08\0", "not an IDX file"),
+        (b"\0\0\x08\xff" + b"\0" * 2000, "not an IDX file"),
+        (b"<html>", "not an IDX file"),
+        (GOOD[:-1], "fewer bytes than its header states (2 x 3)"),
+        (GOOD + b"\0", "more bytes than its header states (2 x 3)"),
+        (GOOD[:6], "not an IDX file"),
+        (GOOD[:12], "fewer bytes"),
+        (b"\0\0\x08\4" + b"\xff" * 16, "more than 1 GiB"),
+        (b"\0\0\x08\1\x3f\xff\xff\xff", "fewer bytes"),
+    ],
+)
 @pytest.mark.parametrize("packed", [False, True])
 def test_idx_headers_that_lie(content, words, packed, tmp_path):
     path = tmp_path / ("x.gz" if packed else "x")
@@ -300,6 +339,7 @@ def test_idx_headers_that_lie(content, words, packed, tmp_path):
 def test_idx_bomb_is_not_unpacked_beyond_its_header(tmp_path):
     (tmp_path / "x.gz").write_bytes(gzip.compress(idx(np.zeros(5, np.uint8)) + bytes(200 << 20), compresslevel=1))
     import tracemalloc
+
     tracemalloc.start()
     with pytest.raises(UserError, match="more bytes"):
         read_idx(tmp_path / "x.gz")
@@ -308,6 +348,7 @@ def test_idx_bomb_is_not_unpacked_beyond_its_header(tmp_path):
 
 
 # ---- split, one-hot, names ----
+
 
 def test_split_is_stratified_seeded_and_complete(mnist):
     training, validation = split(mnist.y_train, 5000, seed=0)

@@ -1,4 +1,5 @@
 """Finding digits: each step on pictures made for it, judged by geometry alone (no network)."""
+
 import cv2
 import numpy as np
 import pytest
@@ -36,8 +37,13 @@ def generator():
 
 
 SHEETS = {
-    "plain": {}, "gradient": {"gradient": 0.65}, "shadow": {"shadow": 0.3}, "grain": {"grain": 8.0},
-    "blue paper": {"colour": (120, 160, 215)}, "dim": {"colour": (90, 80, 75)}, "both": {"gradient": 0.4, "grain": 5.0},
+    "plain": {},
+    "gradient": {"gradient": 0.65},
+    "shadow": {"shadow": 0.3},
+    "grain": {"grain": 8.0},
+    "blue paper": {"colour": (120, 160, 215)},
+    "dim": {"colour": (90, 80, 75)},
+    "both": {"gradient": 0.4, "grain": 5.0},
 }
 
 
@@ -82,9 +88,9 @@ def test_bold_digit_that_fills_a_tight_bitmap_keeps_its_polarity(mnist):
     for index in range(30):
         picture = mnist.x_test[index]
         rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
-        tight = cv2.resize(picture[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1], (16, 16), interpolation=cv2.INTER_AREA)
+        tight = cv2.resize(picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], (16, 16), interpolation=cv2.INTER_AREA)
         if np.median(np.r_[tight[0], tight[-1], tight[:, 0], tight[:, -1]]) > 60:
-            continue                                  # its border is mostly ink
+            continue  # its border is mostly ink
         for image in (tight, 255 - tight):
             mask = cv2.resize(ink.find_ink(image).mask.astype(np.uint8), (16, 16), interpolation=cv2.INTER_AREA) > 0
             assert overlap(mask, tight > 110) > 0.6, index
@@ -172,7 +178,7 @@ def test_specks_and_what_runs_off_the_frame_are_dropped():
 def test_digit_that_touches_the_frame_of_a_tight_crop_stays():
     image, wanted = written()
     rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
-    tight = image[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     whole, cropped = digit_finder.prepare_single(image), digit_finder.prepare_single(tight)
     assert np.corrcoef(whole.ravel(), cropped.ravel())[0, 1] > 0.9
 
@@ -196,7 +202,7 @@ def test_a_digit_alone_is_no_ruled_line():
 def test_two_inks_are_told_apart():
     sheet = compose.paper((150, 420), (255, 255, 255))
     for column in (10, 110, 210, 310, 405):
-        sheet[10:140, column:column + 5] = (225, 30, 45)
+        sheet[10:140, column : column + 5] = (225, 30, 45)
     sheet[10:15, 10:410] = sheet[135:140, 10:410] = (225, 30, 45)
     coverage = compose.number("3150", (150, 420), 80, gap=1.25, x=32, y=35)
     found = ink.find_ink(compose.write(coverage, sheet, (10, 10, 10)))
@@ -247,10 +253,10 @@ def test_touching_digits_are_cut_between_them():
     touching = strokes.label_strokes(coverage > 0.5)
     assert len(touching.areas) == 1
     x, y, w, h = touching.boxes[0]
-    cuts = strokes.propose_cuts(coverage[y:y + h, x:x + w] > 0.5, 8)
+    cuts = strokes.propose_cuts(coverage[y : y + h, x : x + w] > 0.5, 8)
     middle = 30 + 0.375 * 80 + 0.28 * 80 - x
     assert min(abs(place - middle) for place, _, _ in cuts) < 8
-    pieces = strokes.cut_stroke(coverage[y:y + h, x:x + w] > 0.5, cuts)
+    pieces = strokes.cut_stroke(coverage[y : y + h, x : x + w] > 0.5, cuts)
     assert sorted(np.unique(pieces)) == list(range(len(cuts) + 2))
 
 

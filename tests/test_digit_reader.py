@@ -1,4 +1,5 @@
 """Reading numbers with the shipped network, and the reader's decisions with a network made for the test."""
+
 import cv2
 import numpy as np
 import pytest
@@ -30,7 +31,10 @@ def stub(pictures):
 
 
 PAPERS = {
-    "plain": {}, "gradient": {"gradient": 0.6}, "shadow": {"shadow": 0.3}, "grain": {"grain": 8.0},
+    "plain": {},
+    "gradient": {"gradient": 0.6},
+    "shadow": {"shadow": 0.3},
+    "grain": {"grain": 8.0},
     "coloured": {"colour": (130, 165, 210)},
 }
 
@@ -58,7 +62,7 @@ def test_number_on_ruled_paper(reader, squared):
 def test_number_in_boxes(reader, colour):
     sheet = compose.paper((150, 420), (255, 255, 255))
     for column in (10, 110, 210, 310, 405):
-        sheet[10:140, column:column + 4] = colour
+        sheet[10:140, column : column + 4] = colour
     sheet[10:14, 10:409] = sheet[136:140, 10:409] = colour
     coverage = compose.number("3260", (150, 420), 80, gap=1.25, x=32, y=35)
     assert text(reader, compose.write(coverage, sheet, (10, 10, 10))) == "3260"
@@ -70,8 +74,17 @@ def test_two_lines_are_read_from_top_to_bottom(reader):
 
 
 def test_page_of_numbers(reader):
-    rows = ["36205804918", "20486273615", "90311762548", "58130429676", "74062951830", "13579246801", "86420975313",
-            "50617283942", "27182818284"]
+    rows = [
+        "36205804918",
+        "20486273615",
+        "90311762548",
+        "58130429676",
+        "74062951830",
+        "13579246801",
+        "86420975313",
+        "50617283942",
+        "27182818284",
+    ]
     coverage = np.zeros((900, 900))
     for number, row in enumerate(rows):
         coverage = np.maximum(coverage, compose.number(row, coverage.shape, 60, y=30 + 95 * number))
@@ -80,10 +93,12 @@ def test_page_of_numbers(reader):
 
 def test_line_in_which_few_digits_are_certain_is_not_read():
     """In texture some fragments always look like digits."""
+
     def network(pictures):
         answers = np.tile([0.0, 0.7, *[0.3 / 8] * 8], (len(pictures), 1))
         answers[0] = np.eye(10)[1]
         return answers
+
     image = compose.write(compose.number("11111", (120, 400), gap=1.0), compose.paper((120, 400)))
     assert text(DigitReader(network, min_confidence=0.6), image) == "11111"
     assert text(DigitReader(network), image) == ""
@@ -130,16 +145,19 @@ def test_broken_five_is_one_digit(reader):
 
 def test_blank_is_no_digit_unless_asked_for_one(reader):
     blank = compose.paper((100, 100), grain=3.0, generator=np.random.default_rng(1))
-    record, = reader.read([blank])
+    (record,) = reader.read([blank])
     assert record["text"] == "" and record["confidence"] is None and record["digits"] == []
-    record, = reader.read([blank], single=True)
+    (record,) = reader.read([blank], single=True)
     assert len(record["text"]) == 1 and record["confidence"] < 0.6
 
 
 def test_photograph_is_no_digit(reader):
     generator = np.random.default_rng(5)
-    scenes = [np.clip(cv2.GaussianBlur(generator.normal(128, 40 * blur, (120, 160, 3)), (0, 0), blur), 0, 255).astype(np.uint8)
-              for blur in (2, 4, 8, 12) for _ in range(5)]
+    scenes = [
+        np.clip(cv2.GaussianBlur(generator.normal(128, 40 * blur, (120, 160, 3)), (0, 0), blur), 0, 255).astype(np.uint8)
+        for blur in (2, 4, 8, 12)
+        for _ in range(5)
+    ]
     assert sum(record["text"] == "" for record in reader.read(scenes)) >= 18
 
 
@@ -155,7 +173,7 @@ def test_blots_are_no_digits():
 
 def test_record_of_a_number(network, reader):
     image = compose.write(compose.number("307", (120, 300)), compose.paper((120, 300)))
-    record, = reader.read([image], top_k=4)
+    (record,) = reader.read([image], top_k=4)
     assert record["text"] == "307" and [digit["digit"] for digit in record["digits"]] == [3, 0, 7]
     assert record["confidence"] == pytest.approx(np.prod([digit["confidence"] for digit in record["digits"]]))
     assert record["pictures"].shape == (3, 28, 28)
@@ -180,6 +198,7 @@ def test_many_images_are_read_as_each_alone_with_one_call(network):
 def test_min_confidence_decides(network):
     def doubtful(pictures):
         return np.full((len(pictures), 10), 0.05, np.float32) + 0.5 * np.eye(10, dtype=np.float32)[7]
+
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     assert text(DigitReader(doubtful, min_confidence=0.5), image) == "7"
     assert text(DigitReader(doubtful, min_confidence=0.6), image) == ""
@@ -188,8 +207,11 @@ def test_min_confidence_decides(network):
 
 def test_dynamic_programming_takes_the_likeliest_pieces():
     """Two pieces that are each sure as a digit beat their union, and the other way round."""
-    candidates = [digit_finder.Candidate(0, 0, 0, 0, 0, 1, 0.1), digit_finder.Candidate(0, 0, 1, 0, 0, 1, 0.1),
-                  digit_finder.Candidate(0, 1, 1, 0, 0, 1, 0.1)]
+    candidates = [
+        digit_finder.Candidate(0, 0, 0, 0, 0, 1, 0.1),
+        digit_finder.Candidate(0, 0, 1, 0, 0, 1, 0.1),
+        digit_finder.Candidate(0, 1, 1, 0, 0, 1, 0.1),
+    ]
     for sure, wanted in (([0.9, 0.6, 0.9], [0, 2]), ([0.6, 0.9, 0.6], [1])):
         assert digit_reader.best_path(np.ones(2), [0, 1, 2], candidates, sure)[1] == wanted
 
@@ -207,9 +229,10 @@ def composed_images(mnist, count, generator):
             labels += str(mnist.y_test[k])
         colours = [generator.integers(150, 256, 3), generator.integers(0, 70, 3)]
         if index % 4 == 0:
-            colours.reverse()                         # chalk on a blackboard
-        sheet = compose.paper(size, colours[0], generator.uniform(0, 0.5), generator.choice([0, 0.25]),
-                              generator.uniform(0, 5), generator)
+            colours.reverse()  # chalk on a blackboard
+        sheet = compose.paper(
+            size, colours[0], generator.uniform(0, 0.5), generator.choice([0, 0.25]), generator.uniform(0, 5), generator
+        )
         if index % 5 == 0 and index % 4:
             sheet = compose.rule(sheet, int(size[0] * 0.45), (150, 170, 210), index % 2 == 0)
         image = compose.write(coverage, sheet, colours[1])

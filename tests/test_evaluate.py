@@ -1,4 +1,5 @@
 """evaluate.py: its numbers against scikit-learn; its files; its refusals."""
+
 import contextlib
 import io
 import json
@@ -22,7 +23,9 @@ ROOT = data_loader.MNIST_FOLDER.parent
 def model_path(tmp_path_factory):
     """An untrained network of a few hundred weights: quick to run, and its answers are not all alike."""
     import keras
+
     from model import build_model
+
     keras.utils.set_random_seed(1)
     model = build_model(blocks=((4,), (4,)))
     model.get_layer("digits").set_weights([10 * weights for weights in model.get_layer("digits").get_weights()])
@@ -57,10 +60,12 @@ def no_images(count):
 
 def test_command_line_agrees_with_scikit_learn(scored, model_path, data_path):
     import keras
+
     _, record, _ = scored
     data = np.load(data_path)
     probabilities = keras.saving.load_model(model_path, compile=False).predict(
-        data["x_test"][..., None].astype("float32"), verbose=0)
+        data["x_test"][..., None].astype("float32"), verbose=0
+    )
     labels, read = data["y_test"], probabilities.argmax(axis=1)
     assert len(np.unique(read)) > 1  # otherwise this would test little
     assert record["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(labels, read))
@@ -72,9 +77,24 @@ def test_command_line_agrees_with_scikit_learn(scored, model_path, data_path):
 
 def test_record_has_the_promised_keys(scored, model_path, data_path):
     _, record, _ = scored
-    assert {"accuracy", "accuracy_interval", "accuracy_without_label_errors", "loss", "macro_precision", "macro_recall",
-            "macro_f1", "confusion_matrix", "expected_calibration_error", "test_images", "model", "model_sha256",
-            "data", "digits", "misclassified", "calibration"} <= record.keys()
+    assert {
+        "accuracy",
+        "accuracy_interval",
+        "accuracy_without_label_errors",
+        "loss",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+        "confusion_matrix",
+        "expected_calibration_error",
+        "test_images",
+        "model",
+        "model_sha256",
+        "data",
+        "digits",
+        "misclassified",
+        "calibration",
+    } <= record.keys()
     assert (record["model"], record["data"], record["test_images"]) == ("tiny.keras", "noise.npz", 300)
     assert record["model_sha256"] == files.sha256(model_path)
     assert set(record["digits"]) == set("0123456789")
@@ -83,7 +103,11 @@ def test_record_has_the_promised_keys(scored, model_path, data_path):
 def test_pictures_are_whole(scored):
     folder, _, _ = scored
     assert sorted(path.name for path in folder.iterdir()) == [
-        "confusion_matrix.png", "metrics.json", "misclassified.png", "reliability.png"]
+        "confusion_matrix.png",
+        "metrics.json",
+        "misclassified.png",
+        "reliability.png",
+    ]
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert picture.format == "PNG" and min(picture.size) > 600
@@ -116,12 +140,15 @@ def test_record_of_another_model_is_told(model_path, data_path, tmp_path, monkey
         assert ("warning: " + str(copy.with_suffix(".json")) in capsys.readouterr().err) == warned
 
 
-@pytest.mark.parametrize("option, value, message", [
-    ("--model", "nowhere.keras", "there is no model"),
-    ("--data", "nowhere.npz", "there is no data set"),
-    ("--data", __file__, "is no data set"),
-    ("--output-dir", __file__, "cannot write"),
-])
+@pytest.mark.parametrize(
+    "option, value, message",
+    [
+        ("--model", "nowhere.keras", "there is no model"),
+        ("--data", "nowhere.npz", "there is no data set"),
+        ("--data", __file__, "is no data set"),
+        ("--output-dir", __file__, "cannot write"),
+    ],
+)
 def test_bad_input_is_refused_in_one_sentence(option, value, message, model_path, data_path, tmp_path):
     arguments = {"--model": model_path, "--data": data_path, "--output-dir": tmp_path / "reports", option: value}
     with pytest.raises(files.UserError, match=message):
@@ -130,7 +157,9 @@ def test_bad_input_is_refused_in_one_sentence(option, value, message, model_path
 
 
 def test_help_imports_nothing_slow():
-    code = ("import sys, evaluate\ntry: evaluate.main(['--help'])\nexcept SystemExit: pass\n"
-            "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])")
+    code = (
+        "import sys, evaluate\ntry: evaluate.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert "--output-dir" in result.stdout and result.stdout.splitlines()[-1] == "[]"

@@ -1,4 +1,5 @@
 """export.py: every format by the real command line, run by its own runtime, against Keras; and its refusals."""
+
 import json
 import os
 import shutil
@@ -44,6 +45,7 @@ def assert_same(answers, expected):
 def run_litert(path, pictures):
     """Probabilities of (N, 28, 28) uint8 pictures by LiteRT alone, as the README shows it; and the interpreter."""
     from ai_edge_litert.interpreter import Interpreter
+
     interpreter = Interpreter(str(path))
     answers = interpreter.get_signature_runner()(images=pictures[..., None].astype(np.float32))
     return answers["output_0"], interpreter
@@ -52,6 +54,7 @@ def run_litert(path, pictures):
 def test_litert_beside_the_model_is_what_predict_runs(source, images, expected, capsys):
     """The default output is predict.py's own file: the record is made to name it, whatever stood there before."""
     from network import load_network
+
     record = files.read_json(source.with_suffix(".json"))
     source.with_suffix(".tflite").write_bytes(b"damaged")
     assert export.main(["--format", "litert", "--model", str(source)]) == 0
@@ -81,6 +84,7 @@ def test_litert_int8(source, images, expected, capsys):
 def test_onnx_by_the_command_line(source, images, expected, tmp_path):
     """A process of its own, a new folder and a name with a space; nothing but the result on either stream."""
     import onnxruntime
+
     output = tmp_path / "new folder" / "digits.onnx"
     done = run("export.py", "--format", "onnx", "--model", source, "--output", output)
     assert (done.returncode, done.stderr) == (0, "") and "largest difference" in done.stdout
@@ -93,6 +97,7 @@ def test_onnx_by_the_command_line(source, images, expected, tmp_path):
 
 def test_saved_model_replaces_a_saved_model_only(source, images, expected, capsys):
     import tensorflow as tf
+
     output = source.with_name("digits_saved_model")
     output.mkdir()
     for name in ("saved_model.pb", "variables"):
@@ -124,6 +129,7 @@ def test_a_wrong_export_is_not_kept(source, tmp_path, monkeypatch):
 
     def fail(*_):
         raise RuntimeError("no such operator\x1b[2J")
+
     monkeypatch.setattr(export, "convert", fail)
     with pytest.raises(files.UserError, match="no such operator.*another --format") as refusal:
         export.main(arguments)
@@ -151,10 +157,13 @@ def test_a_foreign_record_is_left_alone(source, tmp_path):
     assert json.loads(path.with_suffix(".json").read_text()) == {"model_sha256": "of another model"}
 
 
-@pytest.mark.parametrize("kind, blocked, command", [
-    ("onnx", ["tf2onnx", "onnxruntime"], "pip install tf2onnx onnxruntime"),
-    ("litert", ["ai_edge_litert"], "pip install ai-edge-litert"),
-])
+@pytest.mark.parametrize(
+    "kind, blocked, command",
+    [
+        ("onnx", ["tf2onnx", "onnxruntime"], "pip install tf2onnx onnxruntime"),
+        ("litert", ["ai_edge_litert"], "pip install ai-edge-litert"),
+    ],
+)
 def test_missing_packages_are_named(kind, blocked, command, tmp_path):
     """The packages are hidden from a real process, in the way that Python itself provides."""
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nfor name in {blocked}: sys.modules[name] = None\n")
@@ -163,16 +172,19 @@ def test_missing_packages_are_named(kind, blocked, command, tmp_path):
     assert done.stderr.strip().endswith(command)
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ([], "--format"),
-    (["--format", "tfjs"], "invalid choice"),
-    (["--format", "onnx", "--output", "model.tflite"], "ends in .onnx"),
-    (["--format", "litert", "--output", "{folder}"], "ends in .tflite"),
-    (["--format", "saved_model", "--output", "{file}"], "left alone"),
-    (["--format", "litert-int8", "--model", "a.keras", "--output", "a.tflite"], "predict.py runs"),
-    (["--format", "litert", "--model", "{folder}/none.keras"], "there is no model"),
-    (["--format", "litert", "--model", "{file}"], "not a .keras file"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "--format"),
+        (["--format", "tfjs"], "invalid choice"),
+        (["--format", "onnx", "--output", "model.tflite"], "ends in .onnx"),
+        (["--format", "litert", "--output", "{folder}"], "ends in .tflite"),
+        (["--format", "saved_model", "--output", "{file}"], "left alone"),
+        (["--format", "litert-int8", "--model", "a.keras", "--output", "a.tflite"], "predict.py runs"),
+        (["--format", "litert", "--model", "{folder}/none.keras"], "there is no model"),
+        (["--format", "litert", "--model", "{file}"], "not a .keras file"),
+    ],
+)
 def test_wrong_use(arguments, words, tmp_path, monkeypatch, capsys):
     """One sentence, exit status 2, and no TensorFlow loaded to find out."""
     (tmp_path / "file.txt").write_text("mine")

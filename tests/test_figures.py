@@ -1,4 +1,5 @@
 """figures.py: what stands in the axes of each picture, and that nothing overlaps or is cut off."""
+
 import pathlib
 import subprocess
 import sys
@@ -21,8 +22,10 @@ def digits():
 
 
 def records(count, known=0):
-    return [{"index": i, "label": 4, "prediction": 9, "confidence": 0.99996 - i / 1000, "label_known_wrong": i < known}
-            for i in range(count)]
+    return [
+        {"index": i, "label": 4, "prediction": 9, "confidence": 0.99996 - i / 1000, "label_known_wrong": i < known}
+        for i in range(count)
+    ]
 
 
 def test_confusion_matrix():
@@ -34,7 +37,7 @@ def test_confusion_matrix():
     cells = [text.get_text() for text in figure.axes[0].texts]
     counts = sorted(cell for cell in cells if len(cell) > 1 and cell.replace(",", "").isdigit())
     assert counts == [*["1,135"] * 10, "12"]  # no zeros
-    errors, = images_in(figure)
+    (errors,) = images_in(figure)
     assert errors[4, 9] == 12 and errors[7, 1] == 1 and np.isnan(errors).sum() == 98
     shade = figure.axes[0].images[0].to_rgba(np.array([1.0, 12.0]))[:, 1]
     assert shade[0] < 0.95 and shade[1] < shade[0]  # one error is visible, twelve are darker
@@ -97,9 +100,15 @@ def test_certainty_is_never_rounded_up():
 
 @pytest.fixture
 def history():
-    return {"epoch": [1, 2, 3], "accuracy": [0.9, 0.97, 0.98], "loss": [0.4, 0.2, 0.1],
-            "val_accuracy": [0.98, 0.99, 0.99], "val_loss": [0.1, 0.06, 0.05],
-            "learning_rate": [1e-3, 5e-4, 0.0], "seconds": [9, 8, 8]}
+    return {
+        "epoch": [1, 2, 3],
+        "accuracy": [0.9, 0.97, 0.98],
+        "loss": [0.4, 0.2, 0.1],
+        "val_accuracy": [0.98, 0.99, 0.99],
+        "val_loss": [0.1, 0.06, 0.05],
+        "learning_rate": [1e-3, 5e-4, 0.0],
+        "seconds": [9, 8, 8],
+    }
 
 
 def test_training_curves(history):
@@ -126,8 +135,9 @@ def test_training_curves_of_one_perfect_epoch(history):
 
 def test_compared_trainings_share_one_scale(history):
     worse = {**history, "val_accuracy": [0.5, 0.6, 0.7]}
-    figure = figures.compare_trainings({"learning rate": {"0.1": worse, "0.01": history}, "batch size": {"32": history}},
-                                       "What changes", "with one thing changed")
+    figure = figures.compare_trainings(
+        {"learning rate": {"0.1": worse, "0.01": history}, "batch size": {"32": history}}, "What changes", "with one thing changed"
+    )
     first, second = figure.axes
     assert [line.get_label() for line in first.lines] == ["0.1", "0.01"]
     assert first.lines[0].get_ydata() == pytest.approx([0.5, 0.4, 0.3])
@@ -156,8 +166,10 @@ def test_hardest_mistakes_of_nothing(digits):
 
 
 def test_reliability_diagram():
-    bins = [dict(lower=0.4, upper=0.6, images=20, confidence=0.5, accuracy=0.45, accuracy_interval=[0.25, 0.65]),
-            dict(lower=0.9, upper=1.0, images=9980, confidence=0.99, accuracy=1.0, accuracy_interval=[0.99, 1.0])]
+    bins = [
+        {"lower": 0.4, "upper": 0.6, "images": 20, "confidence": 0.5, "accuracy": 0.45, "accuracy_interval": [0.25, 0.65]},
+        {"lower": 0.9, "upper": 1.0, "images": 9980, "confidence": 0.99, "accuracy": 1.0, "accuracy_interval": [0.99, 1.0]},
+    ]
     figure = figures.reliability_diagram(bins, 0.0123)
     assert "Confidence is off by 1.23 points on average" in texts(figure) and "9,980" in texts(figure)
     upper, lower = figure.axes
@@ -169,6 +181,7 @@ def test_reliability_diagram():
 
 def test_users_matplotlib_settings_do_not_show_and_stay(history):
     import matplotlib
+
     with matplotlib.rc_context({"axes.facecolor": "black", "font.size": 30, "axes.spines.top": True}):
         figure = figures.training_curves(history)
         assert matplotlib.rcParams["font.size"] == 30

@@ -1,4 +1,5 @@
 """figures_data.py: what stands in the axes of each picture, and that nothing overlaps or is cut off."""
+
 import numpy as np
 import pytest
 
@@ -17,10 +18,10 @@ def digits():
 def test_sample_digits(digits):
     images = digits[1][:, None, None] * 20 + np.zeros((1000, 28, 28), np.uint8)
     figure = figures_data.sample_digits(images.astype(np.uint8), digits[1], per_class=5)
-    mosaic, = images_in(figure)
+    (mosaic,) = images_in(figure)
     assert mosaic.shape == (10 * 32 - 4, 5 * 32 - 4)
     for digit in range(10):
-        row = mosaic[digit * 32:digit * 32 + 28]
+        row = mosaic[digit * 32 : digit * 32 + 28]
         assert set(np.unique(row)) == {0, digit * 20}
         assert (row == digit * 20).sum() >= 5 * 28 * 28
     assert any(word.startswith("1,000 handwritten digits, 5 of each") for word in texts(figure))
@@ -31,9 +32,9 @@ def test_sample_digits_with_few_and_no_images(digits):
     images, labels = digits
     keep = (labels != 4) & ((labels != 2) | (np.arange(1000) < 20))
     figure = figures_data.sample_digits(images[keep] | 1, labels[keep])
-    mosaic, = images_in(figure)
-    assert mosaic[4 * 32:4 * 32 + 28].max() == 0 and "none" in " ".join(texts(figure))
-    assert mosaic[2 * 32:2 * 32 + 28, 2 * 32:].max() == 0  # two images of a 2: the rest of the row stays blank
+    (mosaic,) = images_in(figure)
+    assert mosaic[4 * 32 : 4 * 32 + 28].max() == 0 and "none" in " ".join(texts(figure))
+    assert mosaic[2 * 32 : 2 * 32 + 28, 2 * 32 :].max() == 0  # two images of a 2: the rest of the row stays blank
 
 
 def test_class_averages():
@@ -41,7 +42,7 @@ def test_class_averages():
     images[:10] += np.array([10, 20, 30, 40, 50, 50, 60, 70, 80, 190], np.uint8)[:, None, None]
     labels = np.repeat([3, 7], 10)
     figure = figures_data.class_averages(images, labels)
-    mosaic, = images_in(figure)
+    (mosaic,) = images_in(figure)
     tile = [[mosaic[row * 32 + 5, digit * 32 + 5] for digit in (3, 7, 0)] for row in range(4)]
     assert tile[0] == [60, 0, 0]  # the average
     assert tile[1][0] == pytest.approx(2 * images[:10, 0, 0].std()) and tile[1][1:] == [0, 0]
@@ -77,7 +78,7 @@ def test_normalisation_marks_box_and_centre():
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 9:19] = 255
     figure = figures_data.normalisation(np.ones((40, 20)), picture)
-    box, = figure.axes[1].patches
+    (box,) = figure.axes[1].patches
     assert (box.get_xy(), box.get_width(), box.get_height()) == ((8.5, 3.5), 10, 20)
     assert figure.axes[1].lines[-1].get_xydata().tolist() == [[13.5, 13.5]]
     assert any("the digit 10 x 20" in word for word in texts(figure))
@@ -91,10 +92,19 @@ def steps(count):
     strokes = np.zeros((60, 400), np.int32)
     strokes[10:50, 10:30], strokes[55, :] = 1, -1
     return reading_steps.Steps(
-        photo=np.full((60, 400, 3), 200, np.uint8), paper=np.full((60, 400, 3), 210, np.uint8),
-        strength=np.ones((60, 400), np.float32), mask=strokes != 0, strokes=strokes, candidates=np.repeat(boxes, 2, axis=0),
-        boxes=boxes, pictures=np.full((count, 28, 28), 99, np.uint8), digits=[4] * count, confidences=[0.98765] * count,
-        text="4" * count, confidence=0.98765**count if count else None)
+        photo=np.full((60, 400, 3), 200, np.uint8),
+        paper=np.full((60, 400, 3), 210, np.uint8),
+        strength=np.ones((60, 400), np.float32),
+        mask=strokes != 0,
+        strokes=strokes,
+        candidates=np.repeat(boxes, 2, axis=0),
+        boxes=boxes,
+        pictures=np.full((count, 28, 28), 99, np.uint8),
+        digits=[4] * count,
+        confidences=[0.98765] * count,
+        text="4" * count,
+        confidence=0.98765**count if count else None,
+    )
 
 
 def test_reading_stages():

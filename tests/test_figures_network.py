@@ -1,4 +1,5 @@
 """figures_network.py: what stands in the axes of each picture, and that nothing overlaps or is cut off."""
+
 import numpy as np
 
 import figures_network

@@ -1,6 +1,8 @@
 """files.py: whole-or-nothing writes under every fault and interruption, locks, exit statuses, printable names."""
+
 import contextlib
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -13,8 +15,8 @@ import files
 from conftest import ROOT, full_disk, ordinary_user
 from files import UserError
 
-
 # ---- atomic_write ----
+
 
 def test_write_creates_folders_and_follows_the_umask(tmp_path):
     path = tmp_path / "new" / "folder" / "x.json"
@@ -94,9 +96,11 @@ def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path):
 
 
 def test_what_sigkill_leaves_is_a_leftover(tmp_path):
-    code = ("import files, os, signal\n"
-            "with files.atomic_write('[x].keras') as temporary:\n    temporary.write_text('half')\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)")
+    code = (
+        "import files, os, signal\n"
+        "with files.atomic_write('[x].keras') as temporary:\n    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
     process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert process.returncode == -signal.SIGKILL and len(os.listdir(tmp_path)) == 1
     files.remove_leftovers(tmp_path / "[x].keras")
@@ -105,33 +109,36 @@ def test_what_sigkill_leaves_is_a_leftover(tmp_path):
 
 def lines_of_files(use):
     """Interrupt `use()` before each line that it runs in files.py, one after the other; yield the line numbers."""
-    number = 0
-    while True:
-        seen, at = -1, None
-
-        def trace(frame, event, _):
-            nonlocal seen, at
-            if frame.f_code.co_filename != files.__file__:
-                return None
-            if event == "line":
-                seen += 1
-                if seen == number:
-                    at = frame.f_lineno
-                    raise KeyboardInterrupt
-            return trace
-
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            use()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(before)
-        if at is None:
+    for number in itertools.count():
+        if (line := interrupt_at(number, use)) is None:
             return
-        yield at
-        number += 1
+        yield line
+
+
+def interrupt_at(number, use):
+    """Press Ctrl-C before line `number`, counted from 0, of those that `use()` runs in files.py. Returns where that is, or None."""
+    seen, at = -1, None
+
+    def trace(frame, event, _):
+        nonlocal seen, at
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        if event == "line":
+            seen += 1
+            if seen == number:
+                at = frame.f_lineno
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        use()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return at
 
 
 def test_interruption_at_every_line_of_a_write_leaves_no_litter(tmp_path):
@@ -163,6 +170,7 @@ def test_interruption_at_every_line_of_a_lock_leaves_it_free(tmp_path):
 
 # ---- lock ----
 
+
 def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
     path = tmp_path / "x.lock"
     with files.lock(path, "another training of x"):
@@ -180,6 +188,7 @@ def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
 def test_lock_that_was_removed_while_it_was_opened_does_not_count(tmp_path, monkeypatch):
     """A second process opens the file; the first one ends and removes it; a third must not get in beside the second."""
     import fcntl
+
     path, original = tmp_path / "x.lock", fcntl.flock
 
     def removed_just_before(file, flags):
@@ -221,9 +230,18 @@ def test_lock_where_a_pipe_stands(tmp_path):
 
 # ---- records ----
 
-@pytest.mark.parametrize("content, words", [
-    (b"", "is not a JSON record"), (b"[1]", "it holds a list"), (b"{", "is not a JSON record"), (b"\xff\xfe", "is not a JSON record"),
-    (b"[" * 100_000, "is not a JSON record"), (b'{"a": ' + b"9" * 10_000 + b"}", "is not a JSON record")])
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "is not a JSON record"),
+        (b"[1]", "it holds a list"),
+        (b"{", "is not a JSON record"),
+        (b"\xff\xfe", "is not a JSON record"),
+        (b"[" * 100_000, "is not a JSON record"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "is not a JSON record"),
+    ],
+)
 def test_damaged_records_are_refused(content, words, tmp_path):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(UserError, match=words):
@@ -245,15 +263,24 @@ def test_numbers_that_json_does_not_know_are_not_written(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
     import hashlib
+
     assert files.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
 
 
 # ---- run, printable, reason ----
 
-@pytest.mark.parametrize("body, status, error", [
-    ("return 0", 0, ""), ("return 1", 1, ""), ("raise files.UserError('no such thing.')", 2, "x.py: error: no such thing.\n"),
-    ("raise KeyboardInterrupt", 130, "x.py: interrupted\n"), ("raise BrokenPipeError", 141, ""),
-    ("open('/missing')", 2, "x.py: error: /missing: no such file or directory.\n")])
+
+@pytest.mark.parametrize(
+    "body, status, error",
+    [
+        ("return 0", 0, ""),
+        ("return 1", 1, ""),
+        ("raise files.UserError('no such thing.')", 2, "x.py: error: no such thing.\n"),
+        ("raise KeyboardInterrupt", 130, "x.py: interrupted\n"),
+        ("raise BrokenPipeError", 141, ""),
+        ("open('/missing')", 2, "x.py: error: /missing: no such file or directory.\n"),
+    ],
+)
 def test_exit_statuses(body, status, error, tmp_path):
     script = tmp_path / "x.py"
     script.write_text(f"import files\ndef main():\n    {body}\nfiles.run(main)\n")
@@ -273,12 +300,15 @@ def test_output_to_a_full_disk(tmp_path):
     script = tmp_path / "x.py"
     script.write_text("import files\nfiles.run(lambda: print('hello') or 0)\n")
     with open("/dev/full", "w") as full:
-        process = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full,
-                                 stderr=subprocess.PIPE, text=True)
+        process = subprocess.run(
+            [sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert (process.returncode, process.stderr) == (2, "x.py: error: the disk is full or a size limit was reached.\n")
 
 
-@pytest.mark.parametrize("name", ["a\x1b[31mred", "bell\a", "line\nline", "tab\t", "right\u202eleft", "\x9b2J", "bad\udcff", "del\x7f"])
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31mred", "bell\a", "line\nline", "tab\t", "right\u202eleft", "\x9b2J", "bad\udcff", "del\x7f"]
+)
 def test_printable_steers_no_terminal(name):
     shown = files.printable(name)
     assert shown.isprintable() and shown.encode("utf-8")

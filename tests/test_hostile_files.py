@@ -1,4 +1,5 @@
 """A few hundred damaged files through the code that the commands run; benchmarks/faults.py tries thousands."""
+
 import random
 
 import pytest
@@ -20,7 +21,9 @@ def test_damaged_models(trained_path):
 @pytest.mark.parametrize("name", ["mine.npz", "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"])
 def test_damaged_data_sets(name, tmp_path):
     import gzip
+
     import numpy as np
+
     arrays = make_arrays(20)
     if name == "mine.npz":
         np.savez_compressed(tmp_path / name, **arrays)

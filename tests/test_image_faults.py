@@ -1,4 +1,5 @@
 """What is no picture becomes one sentence that names it, whatever the bytes; nothing hangs and nothing else runs."""
+
 import io
 import os
 import random
@@ -28,8 +29,10 @@ PICTURE = encoded(Image.new("L", (30, 40), 200))
 
 def png(width, height, depth=8, colour=0, data=b""):
     """Return a PNG with any header."""
+
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
@@ -39,19 +42,30 @@ def whole(kind):
 
 
 FAULTS = {
-    "empty.png": (b"", "empty"), "text.png": (b"hello, world\n" * 20, "not an image"),
+    "empty.png": (b"", "empty"),
+    "text.png": (b"hello, world\n" * 20, "not an image"),
     "paper.pdf": (b"%PDF-1.7\n", "PDF"),
-    "logo.svg": (b'<?xml version="1.0"?><svg/>', "SVG"), "b.svg": (b"\n <svg/>", "SVG"),
+    "logo.svg": (b'<?xml version="1.0"?><svg/>', "SVG"),
+    "b.svg": (b"\n <svg/>", "SVG"),
     "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
     "pretends.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC.*JPEG"), "new.avif": (b"\0\0\0\x18ftypavif", "AVIF"),
-    "short.png": (whole("PNG")[:-800], "damaged or inc"), "short.jpg": (whole("JPEG")[:-300], "damaged or inc"),
-    "head.jpg": (whole("JPEG")[:30], "damaged"), "head.png": (whole("PNG")[:20], "damaged"),
-    "short.gif": (whole("GIF")[:40], "damaged"), "short.tif": (whole("TIFF")[:100], "damaged"),
-    "short.webp": (whole("WEBP")[:60], "damaged"), "bomb.png": (png(50000, 50000), "million"),
-    "bomb2.png": (png(10000, 10000), "million"), "bomb3.png": (png(2**31 - 1, 2**31 - 1), "million|damaged"),
-    "none.png": (png(0, 5), "damaged|no pixels"), "bomb.ppm": (b"P5 90000 90000 255\n", "million"),
-    "icon.ico": (b"\0\0\1\0\1\0", "not an image"), "random.jpg": (bytes(range(256)), "not an image")}
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC.*JPEG"),
+    "new.avif": (b"\0\0\0\x18ftypavif", "AVIF"),
+    "short.png": (whole("PNG")[:-800], "damaged or inc"),
+    "short.jpg": (whole("JPEG")[:-300], "damaged or inc"),
+    "head.jpg": (whole("JPEG")[:30], "damaged"),
+    "head.png": (whole("PNG")[:20], "damaged"),
+    "short.gif": (whole("GIF")[:40], "damaged"),
+    "short.tif": (whole("TIFF")[:100], "damaged"),
+    "short.webp": (whole("WEBP")[:60], "damaged"),
+    "bomb.png": (png(50000, 50000), "million"),
+    "bomb2.png": (png(10000, 10000), "million"),
+    "bomb3.png": (png(2**31 - 1, 2**31 - 1), "million|damaged"),
+    "none.png": (png(0, 5), "damaged|no pixels"),
+    "bomb.ppm": (b"P5 90000 90000 255\n", "million"),
+    "icon.ico": (b"\0\0\1\0\1\0", "not an image"),
+    "random.jpg": (bytes(range(256)), "not an image"),
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -110,9 +124,8 @@ def test_streams_that_are_no_picture():
 
 def test_endless_stream_is_cut_off(monkeypatch):
     monkeypatch.setattr(image_loader, "MAX_STREAM_BYTES", 1 << 20)
-    with pytest.raises(UserError, match="longer than"):
-        with open("/dev/zero", "rb") as endless:
-            load_image(endless)
+    with pytest.raises(UserError, match="longer than"), open("/dev/zero", "rb") as endless:
+        load_image(endless)
 
 
 def test_limit_is_about_decoding(monkeypatch):
@@ -128,11 +141,24 @@ def test_mutated_files():
     """Every mutation is a picture or one sentence. The long run is benchmarks/faults.py."""
     chance = random.Random(20)
     page = Image.effect_noise((24, 24), 60)
-    seeds = [encoded(image, kind, **options) for image, kind, options in [
-        (page, "PNG", {}), (page, "JPEG", {}), (page, "GIF", {}), (page, "BMP", {}), (page, "TIFF", {}),
-        (page, "TIFF", {"compression": "tiff_lzw"}), (page, "TIFF", {"compression": "tiff_adobe_deflate"}),
-        (page, "WEBP", {}), (page, "PPM", {}), (page.convert("P"), "PNG", {}), (page.convert("RGBA"), "PNG", {}),
-        (page.convert("CMYK"), "JPEG", {}), (page, "GIF", {"save_all": True, "append_images": [page]})]]
+    seeds = [
+        encoded(image, kind, **options)
+        for image, kind, options in [
+            (page, "PNG", {}),
+            (page, "JPEG", {}),
+            (page, "GIF", {}),
+            (page, "BMP", {}),
+            (page, "TIFF", {}),
+            (page, "TIFF", {"compression": "tiff_lzw"}),
+            (page, "TIFF", {"compression": "tiff_adobe_deflate"}),
+            (page, "WEBP", {}),
+            (page, "PPM", {}),
+            (page.convert("P"), "PNG", {}),
+            (page.convert("RGBA"), "PNG", {}),
+            (page.convert("CMYK"), "JPEG", {}),
+            (page, "GIF", {"save_all": True, "append_images": [page]}),
+        ]
+    ]
     pictures = 0
     for number in range(400):
         data = bytearray(chance.choice(seeds))
@@ -140,11 +166,11 @@ def test_mutated_files():
             place = chance.randrange(2, len(data) if chance.random() < 0.5 else min(len(data), 120))
             data[place] = chance.choice([0, 1, 127, 128, 255, chance.randrange(256)])
         if chance.random() < 0.2:
-            del data[chance.randrange(len(data)):]
+            del data[chance.randrange(len(data)) :]
         try:
             image = load_image(bytes(data), f"mutation {number}")
             pictures += 1
             assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
         except UserError as error:
             assert f"mutation {number}" in str(error)
-    assert 50 < pictures < 350          # the mutations are neither all harmless nor all fatal
+    assert 50 < pictures < 350  # the mutations are neither all harmless nor all fatal

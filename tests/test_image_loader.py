@@ -1,4 +1,5 @@
 """Every kind of picture becomes the same array."""
+
 import io
 import struct
 import threading
@@ -24,8 +25,10 @@ def drawing():
 
 def png(width, height, depth=8, colour=0, data=b""):
     """Return a PNG with any header."""
+
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
@@ -45,17 +48,40 @@ def assert_shows_drawing(image, tolerance=0):
 
 # --- kinds of pictures -------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kind, options, tolerance", [
-    ("PNG", {}, 0), ("BMP", {}, 0), ("GIF", {}, 0), ("TIFF", {}, 0), ("TIFF", {"compression": "tiff_lzw"}, 0),
-    ("PPM", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {"quality": 95}, 12),
-    ("JPEG", {"progressive": True}, 40)])
+
+@pytest.mark.parametrize(
+    "kind, options, tolerance",
+    [
+        ("PNG", {}, 0),
+        ("BMP", {}, 0),
+        ("GIF", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("PPM", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("JPEG", {"quality": 95}, 12),
+        ("JPEG", {"progressive": True}, 40),
+    ],
+)
 def test_formats(kind, options, tolerance):
     assert_shows_drawing(load_image(encoded(Image.fromarray(drawing()), kind, **options)), tolerance)
 
 
-@pytest.mark.parametrize("mode, kind, tolerance", [
-    ("L", "PNG", 0), ("RGB", "PNG", 0), ("P", "PNG", 0), ("LA", "PNG", 0), ("RGBA", "PNG", 0), ("CMYK", "JPEG", 12),
-    ("CMYK", "TIFF", 0), ("P", "GIF", 0), ("RGBA", "WEBP", 1), ("RGBA", "TIFF", 0)])
+@pytest.mark.parametrize(
+    "mode, kind, tolerance",
+    [
+        ("L", "PNG", 0),
+        ("RGB", "PNG", 0),
+        ("P", "PNG", 0),
+        ("LA", "PNG", 0),
+        ("RGBA", "PNG", 0),
+        ("CMYK", "JPEG", 12),
+        ("CMYK", "TIFF", 0),
+        ("P", "GIF", 0),
+        ("RGBA", "WEBP", 1),
+        ("RGBA", "TIFF", 0),
+    ],
+)
 def test_modes(mode, kind, tolerance):
     options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
     image = Image.fromarray(drawing()).convert("RGB").convert(mode, palette=Image.Palette.ADAPTIVE)
@@ -67,10 +93,15 @@ def test_one_bit():
     assert (image == np.where(drawing() > 128, 255, 0)[..., None]).all()
 
 
-@pytest.mark.parametrize("values", [
-    drawing().astype(np.uint16) * 257,                                      # 16-bit grey
-    drawing().astype(np.int32) * 257,                                       # as Pillow opens 16-bit PGM
-    drawing().astype(np.float32) / 255, drawing().astype(np.float32)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        drawing().astype(np.uint16) * 257,  # 16-bit grey
+        drawing().astype(np.int32) * 257,  # as Pillow opens 16-bit PGM
+        drawing().astype(np.float32) / 255,
+        drawing().astype(np.float32),
+    ],
+)
 def test_deep_pictures_keep_their_greys(values):
     kinds = ["TIFF"] if values.dtype != np.uint16 else ["TIFF", "PNG"]
     for kind in kinds:
@@ -93,9 +124,16 @@ def test_big_endian_16_bit_tiff():
 def test_orientation(kind, orientation):
     """The picture is stored turned, the way back is in EXIF."""
     upright = Image.fromarray(drawing())
-    stored = {1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-              4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90,
-              7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270}[orientation]
+    stored = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(kind, {})
@@ -108,7 +146,7 @@ def test_damaged_exif_does_not_cost_the_picture():
 
 
 def test_transparency_is_white():
-    image = np.zeros((40, 30, 4), np.uint8)                                 # black ink, transparent black paper
+    image = np.zeros((40, 30, 4), np.uint8)  # black ink, transparent black paper
     image[drawing() == INK] = [0, 0, 0, 255]
     for source in (image, Image.fromarray(image), encoded(Image.fromarray(image))):
         assert (load_image(source) == np.where(drawing() == INK, 0, 255)[..., None]).all()
@@ -132,8 +170,7 @@ def test_white_ink_on_nothing_stays_visible():
     assert (load_image(image) == np.where(drawing() == INK, 255, 0)[..., None]).all()
 
 
-@pytest.mark.parametrize("kind, expected", [
-    ("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("TIFF", "pages")])
+@pytest.mark.parametrize("kind, expected", [("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("TIFF", "pages")])
 def test_several_pictures_in_one_file(kind, expected):
     first, second = Image.fromarray(drawing()), Image.new("L", (30, 40), 0)
     notes = []
@@ -175,18 +212,30 @@ def test_streams_and_pil_images():
 
 # --- arrays ------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("array", [
-    drawing(), drawing()[..., None], np.repeat(drawing()[..., None], 3, 2), drawing().astype(np.uint16) * 257,
-    drawing() / 255, (drawing() / 255).astype(np.float16), drawing().astype(float), drawing().astype(np.int64),
-    drawing().tolist(), np.dstack([drawing()] * 3 + [np.full((40, 30), 255)])],
-    ids=lambda a: getattr(a, "dtype", "list"))
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        drawing(),
+        drawing()[..., None],
+        np.repeat(drawing()[..., None], 3, 2),
+        drawing().astype(np.uint16) * 257,
+        drawing() / 255,
+        (drawing() / 255).astype(np.float16),
+        drawing().astype(float),
+        drawing().astype(np.int64),
+        drawing().tolist(),
+        np.dstack([drawing()] * 3 + [np.full((40, 30), 255)]),
+    ],
+    ids=lambda a: getattr(a, "dtype", "list"),
+)
 def test_arrays(array):
     assert_shows_drawing(load_image(array), 1)
 
 
 def test_scaling_rule():
     assert to_uint8(np.array([False, True])).tolist() == [0, 255]
-    assert to_uint8(np.array([0, 1], np.uint8)).tolist() == [0, 1]                  # bytes are what they are
+    assert to_uint8(np.array([0, 1], np.uint8)).tolist() == [0, 1]  # bytes are what they are
     assert to_uint8(np.array([0, 128 * 257, 65535], np.uint16)).tolist() == [0, 128, 255]
     assert to_uint8(np.array([0.0, 0.5, 1.0])).tolist() == [0, 128, 255]
     assert to_uint8(np.array([0.0, 128.0, 255.0])).tolist() == [0, 128, 255]
@@ -197,12 +246,21 @@ def test_scaling_rule():
     assert to_uint8(np.array([0.2, 0.2, np.nan, np.inf, 1.0])).tolist() == [51, 51, 51, 51, 255]
 
 
-@pytest.mark.parametrize("array, fault", [
-    (np.zeros((3, 4, 5)), "3 x 4 x 5"), (np.zeros(7), "shape 7"), (np.zeros((0, 5)), "no pixels"),
-    (np.float64(3), "single"),
-    (np.full((4, 4), np.nan), "finite"), (np.zeros((4, 4), complex), "neither"), (None, "neither"),
-    ({"a": 1}, "neither"),
-    (np.broadcast_to(np.uint8(0), (10000, 10000)), "million"), (np.array([["a"]]), "neither")])
+@pytest.mark.parametrize(
+    "array, fault",
+    [
+        (np.zeros((3, 4, 5)), "3 x 4 x 5"),
+        (np.zeros(7), "shape 7"),
+        (np.zeros((0, 5)), "no pixels"),
+        (np.float64(3), "single"),
+        (np.full((4, 4), np.nan), "finite"),
+        (np.zeros((4, 4), complex), "neither"),
+        (None, "neither"),
+        ({"a": 1}, "neither"),
+        (np.broadcast_to(np.uint8(0), (10000, 10000)), "million"),
+        (np.array([["a"]]), "neither"),
+    ],
+)
 def test_arrays_that_are_no_picture(array, fault):
     with pytest.raises(UserError, match=fault):
         load_image(array)

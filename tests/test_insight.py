@@ -1,4 +1,5 @@
 """insight.py: features, evidence and the choice of digits, against what can be computed otherwise."""
+
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ import insight
 def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
     import keras
     from keras import layers
+
     x = images = keras.Input((28, 28, 1))
     x = layers.Rescaling(1 / 255)(x)
     x = conv = layers.Conv2D(4, 5, name="conv")(x)
@@ -19,8 +21,12 @@ def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
     image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
     outputs = insight.stage_outputs(model, image, stages=9)
     assert [(name, maps.shape) for name, maps in outputs] == [
-        ("conv", (24, 24, 4)), ("first", (24, 24, 4)), ("second", (22, 22, 6)), ("third", (20, 20, 8)),
-        ("pool", (10, 10, 8))]
+        ("conv", (24, 24, 4)),
+        ("first", (24, 24, 4)),
+        ("second", (22, 22, 6)),
+        ("third", (20, 20, 8)),
+        ("pool", (10, 10, 8)),
+    ]
     expected = keras.Model(images, [conv, first, second])(image[None, ..., None].astype("float32"))
     for (_, maps), values in zip(outputs, expected):
         assert maps == pytest.approx(np.asarray(values)[0], abs=1e-5)
@@ -30,6 +36,7 @@ def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
 
 def test_model_without_convolution_is_refused():
     import keras
+
     dense = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
     with pytest.raises(files.UserError, match="no convolution"):
         insight.first_convolution(dense)
@@ -51,6 +58,7 @@ def test_chosen_digits_end_with_the_least_confident():
 def model():
     """A network of one dense layer, whose gradient is known: the more ink in column k, the likelier digit k."""
     import keras
+
     layers = [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
     model = keras.Sequential(layers)
     weights = np.zeros((28, 28, 10), np.float32)
@@ -79,6 +87,7 @@ def test_last_features_are_what_the_last_layer_reads(model):
 
 def test_model_that_does_not_end_in_a_dense_layer_is_refused():
     import keras
+
     model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10), keras.layers.Softmax()])
     with pytest.raises(files.UserError, match="last layer is not dense"):
         insight.saliency(model, np.zeros((1, 28, 28), np.uint8))

@@ -1,4 +1,5 @@
 """model.py and model_archive.py: the network, calibration, saving, and every kind of file that is refused."""
+
 import io
 import json
 import os
@@ -57,6 +58,7 @@ def refusal(path):
 
 # ---- the network ----
 
+
 def test_shape_and_number_of_parameters():
     network = model.build_model()
     assert network.input_shape == (None, 28, 28, 1) and network.output_shape == (None, 10)
@@ -86,6 +88,7 @@ def test_fused_and_plain_networks_agree(trained, mnist):
 
 def test_fused_training_step_updates_the_same_statistics(mnist):
     from layers import FusedBatchNormalization
+
     x = np.random.default_rng(0).normal(3, 2, (64, 5, 5, 8)).astype("float32")
     layers = [kind(momentum=0.9) for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)]
     outputs = [np.asarray(layer(x, training=True)) for layer in layers]
@@ -117,6 +120,7 @@ def test_calibration_improves_the_loss_and_keeps_the_answers(tiny, mnist):
 
     def loss(probabilities):
         return -np.log(np.maximum(probabilities[np.arange(500), labels], 1e-7)).mean()
+
     before = model.predict(network, images)
     temperature = model.calibrate(network, images, labels)
     after = model.predict(network, images)
@@ -126,6 +130,7 @@ def test_calibration_improves_the_loss_and_keeps_the_answers(tiny, mnist):
 
 
 # ---- files that are refused ----
+
 
 def test_good_file_is_loaded(tiny, tiny_path, mnist):
     assert np.array_equal(model.predict(model.load_model(tiny_path), mnist.x_test[:5]), model.predict(tiny, mnist.x_test[:5]))
@@ -146,7 +151,9 @@ def test_missing_folder_pipe_and_other_endings(tmp_path):
         assert "is not a .keras file" in refusal(tmp_path / name)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\5\6" + bytes(18), b"\x89HDF\r\n\x1a\n" + bytes(500), b"\x80\4\x95\1\0", os.urandom(5000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\5\6" + bytes(18), b"\x89HDF\r\n\x1a\n" + bytes(500), b"\x80\4\x95\1\0", os.urandom(5000)]
+)
 def test_what_is_no_archive(content, tmp_path):
     (tmp_path / "x.keras").write_bytes(content)
     assert refusal(tmp_path / "x.keras")
@@ -154,7 +161,7 @@ def test_what_is_no_archive(content, tmp_path):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_truncated(share, tiny_path):
-    tiny_path.write_bytes(tiny_path.read_bytes()[:int(share * tiny_path.stat().st_size)])
+    tiny_path.write_bytes(tiny_path.read_bytes()[: int(share * tiny_path.stat().st_size)])
     assert "damaged or no .keras file" in refusal(tiny_path)
 
 
@@ -200,9 +207,14 @@ def test_huge_file_is_not_read(tmp_path):
 
 def test_lambda_layer_is_refused_and_not_run(tmp_path):
     executed = tmp_path / "executed"
-    network = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax"),
-                                keras.layers.Lambda(lambda x, folder=str(executed): (__import__("os").makedirs(folder), x)[1],
-                                                    output_shape=(10,))])
+    network = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+            keras.layers.Lambda(lambda x, folder=str(executed): (__import__("os").makedirs(folder), x)[1], output_shape=(10,)),
+        ]
+    )
     if executed.exists():
         executed.rmdir()  # building ran it once
     network.save(tmp_path / "x.keras")
@@ -211,8 +223,14 @@ def test_lambda_layer_is_refused_and_not_run(tmp_path):
 
 def test_lambda_is_refused_by_keras_too(tmp_path, monkeypatch):
     """Two locks: were our list of layers to miss it, Keras's safe mode refuses it."""
-    network = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10),
-                                keras.layers.Lambda(lambda x: x, output_shape=(10,))])
+    network = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+            keras.layers.Lambda(lambda x: x, output_shape=(10,)),
+        ]
+    )
     network.save(tmp_path / "x.keras")
     monkeypatch.setattr(model, "check_archive", lambda path: None)
     assert "cannot be loaded by Keras" in refusal(tmp_path / "x.keras")
@@ -222,41 +240,65 @@ def replace_layer(name, **entry):
     def change(config, _):
         layers = config["config"]["layers"]
         layers[[layer["name"] for layer in layers].index(name)] |= entry
+
     return change
 
 
-@pytest.mark.parametrize("change, words", [
-    (replace_layer("flatten", class_name="Custom", module="elsewhere", registered_name="Other>Custom"), "asks for Custom"),
-    (replace_layer("flatten", module="os"), "asks for Flatten"),
-    (replace_layer("flatten", class_name="StringLookup", config={"name": "flatten", "vocabulary": "/etc/passwd"}), "asks for StringLookup"),
-    (replace_layer("flatten", class_name="TorchModuleWrapper"), "asks for TorchModuleWrapper"),
-    (replace_layer("flatten", class_name="function", module="builtins", config="system"), "asks for function"),
-    (lambda config, layers: config.update(class_name="eval"), "describes a eval"),
-    (lambda config, layers: layers["digits"].update(units=10**9), "much larger"),
-    (lambda config, layers: layers["conv_1a"].update(filters=10**9), "much larger"),
-    (lambda config, layers: layers["conv_1a"].update(kernel_size=[10**6, 10**6]), "much larger"),
-    (lambda config, layers: layers["conv_1a"].update(filters=10**300), "much larger"),
-    (lambda config, layers: layers["digits"].update(units=-1), "impossible size"),
-    (lambda config, layers: layers["digits"].update(units="10"), "impossible size"),
-    (lambda config, layers: layers["digits"].update(lora_rank=10**9), "additions"),
-    (lambda config, layers: layers["images"].update(batch_shape=[None, 10**6, 10**6, 1]), "not a model of 28x28"),
-    (lambda config, layers: layers["images"].update(batch_shape=[10**6, 28, 28, 1]), "not a model of 28x28"),
-    (lambda config, layers: config["config"]["layers"].append(config["config"]["layers"][2]), "not a chain"),
-    (lambda config, layers: config["config"]["layers"].clear(), "damaged|not a model|cannot be loaded"),
-    (lambda config, layers: layers["conv_1a"].update(activation="no such"), "cannot be loaded by Keras"),
-    (lambda config, layers: config.clear(), "damaged"),
-    # Both load, and fail when the network runs: found by benchmarks/faults.py.
-    (lambda config, layers: layers["conv_1a"].update(dilation_rate=[0.5, 1]), "cannot be loaded by Keras"),
-    (lambda config, layers: [layer for layer in config["config"]["layers"] if layer["name"] == "norm_2a"][0]["inbound_nodes"][0][
-        "kwargs"].update(mask={}), "cannot be loaded by Keras"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (replace_layer("flatten", class_name="Custom", module="elsewhere", registered_name="Other>Custom"), "asks for Custom"),
+        (replace_layer("flatten", module="os"), "asks for Flatten"),
+        (
+            replace_layer("flatten", class_name="StringLookup", config={"name": "flatten", "vocabulary": "/etc/passwd"}),
+            "asks for StringLookup",
+        ),
+        (replace_layer("flatten", class_name="TorchModuleWrapper"), "asks for TorchModuleWrapper"),
+        (replace_layer("flatten", class_name="function", module="builtins", config="system"), "asks for function"),
+        (lambda config, layers: config.update(class_name="eval"), "describes a eval"),
+        (lambda config, layers: layers["digits"].update(units=10**9), "much larger"),
+        (lambda config, layers: layers["conv_1a"].update(filters=10**9), "much larger"),
+        (lambda config, layers: layers["conv_1a"].update(kernel_size=[10**6, 10**6]), "much larger"),
+        (lambda config, layers: layers["conv_1a"].update(filters=10**300), "much larger"),
+        (lambda config, layers: layers["digits"].update(units=-1), "impossible size"),
+        (lambda config, layers: layers["digits"].update(units="10"), "impossible size"),
+        (lambda config, layers: layers["digits"].update(lora_rank=10**9), "additions"),
+        (lambda config, layers: layers["images"].update(batch_shape=[None, 10**6, 10**6, 1]), "not a model of 28x28"),
+        (lambda config, layers: layers["images"].update(batch_shape=[10**6, 28, 28, 1]), "not a model of 28x28"),
+        (lambda config, layers: config["config"]["layers"].append(config["config"]["layers"][2]), "not a chain"),
+        (lambda config, layers: config["config"]["layers"].clear(), "damaged|not a model|cannot be loaded"),
+        (lambda config, layers: layers["conv_1a"].update(activation="no such"), "cannot be loaded by Keras"),
+        (lambda config, layers: config.clear(), "damaged"),
+        # Both load, and fail when the network runs: found by benchmarks/faults.py.
+        (lambda config, layers: layers["conv_1a"].update(dilation_rate=[0.5, 1]), "cannot be loaded by Keras"),
+        (
+            lambda config, layers: next(layer for layer in config["config"]["layers"] if layer["name"] == "norm_2a")[
+                "inbound_nodes"
+            ][0]["kwargs"].update(mask={}),
+            "cannot be loaded by Keras",
+        ),
+    ],
+)
 def test_hostile_descriptions(change, words, tiny_path):
     import re
+
     assert re.search(words, refusal(rewrite(tiny_path, change)))
 
 
-@pytest.mark.parametrize("config", [b"", b"[]", b"null", b"{", b"[" * 100_000, b'"\\ud800"', b"\xff", b'{"class_name": {"a": 1}}',
-                                    b'{"class_name": "Functional", "config": {"layers": 5}}'])
+@pytest.mark.parametrize(
+    "config",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"[" * 100_000,
+        b'"\\ud800"',
+        b"\xff",
+        b'{"class_name": {"a": 1}}',
+        b'{"class_name": "Functional", "config": {"layers": 5}}',
+    ],
+)
 def test_descriptions_that_are_none(config, tiny_path):
     assert refusal(rewrite(tiny_path, config=config))
 
@@ -264,6 +306,7 @@ def test_descriptions_that_are_none(config, tiny_path):
 def weights(write):
     """An HDF5 file as bytes."""
     import h5py
+
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         write(file)
@@ -273,12 +316,14 @@ def weights(write):
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_weights_in_other_files_are_not_read(tiny_path):
     import h5py
+
     for write, words in (
-            (lambda file: file.__setitem__("layers", h5py.ExternalLink("/etc/other.h5", "/")), "links to elsewhere"),
-            (lambda file: file.__setitem__("layers", h5py.SoftLink("/")), "links to elsewhere"),
-            (lambda file: file.create_dataset("a", (4,), "u1", external=[("/etc/passwd", 0, 4)]), "in other files"),
-            (lambda file: file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,)), "unpacks to more"),
-            (lambda file: file.create_dataset("a", data=np.array([b"x"], dtype="S1")), "no numbers")):
+        (lambda file: file.__setitem__("layers", h5py.ExternalLink("/etc/other.h5", "/")), "links to elsewhere"),
+        (lambda file: file.__setitem__("layers", h5py.SoftLink("/")), "links to elsewhere"),
+        (lambda file: file.create_dataset("a", (4,), "u1", external=[("/etc/passwd", 0, 4)]), "in other files"),
+        (lambda file: file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,)), "unpacks to more"),
+        (lambda file: file.create_dataset("a", data=np.array([b"x"], dtype="S1")), "no numbers"),
+    ):
         assert words in refusal(rewrite(tiny_path, weights=weights(write)))
     assert refusal(rewrite(tiny_path, weights=weights(lambda file: None)))
     assert "damaged" in refusal(rewrite(tiny_path, weights=b"\x80\4\x95 a pickle"))
@@ -293,10 +338,19 @@ def test_other_shapes(given, answer, tmp_path):
 
 def test_limits_leave_room_for_other_networks_of_the_kind(tmp_path):
     layers = keras.layers
-    network = keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Conv2D(64, 3, activation="relu"),
-                                layers.MaxPooling2D(), layers.Conv2D(128, 3, padding="same", kernel_initializer="he_normal"),
-                                layers.GlobalAveragePooling2D(), layers.Dense(256, activation="relu"), layers.Dropout(0.5),
-                                layers.Dense(10, activation="softmax")])
+    network = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(128, 3, padding="same", kernel_initializer="he_normal"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(256, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
     network.compile("adam", "sparse_categorical_crossentropy")
     network.save(tmp_path / "x.keras")
     assert model.load_model(tmp_path / "x.keras").count_params() == network.count_params()

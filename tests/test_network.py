@@ -1,4 +1,5 @@
 """The LiteRT export answers as the model does, is used only when it is the model's, and is never needed."""
+
 import json
 import os
 import shutil
@@ -62,7 +63,7 @@ def test_reads_mnist(digits):
 def test_batches_change_nothing(digits, count):
     run = network.load_network(model.MODEL_PATH, "litert")
     run(digits[:5])
-    one_by_one = [run(digits[i:i + 1])[0] for i in range(count)]
+    one_by_one = [run(digits[i : i + 1])[0] for i in range(count)]
     assert np.abs(run(digits[:count]) - np.array(one_by_one).reshape(count, 10)).max(initial=0) < 1e-6
 
 
@@ -74,10 +75,16 @@ def test_wrong_shapes_are_refused(digits):
 
 
 def test_litert_leaves_tensorflow_alone_and_is_silent():
-    code = ("import sys, numpy, network\nn = network.load_network(sys.argv[1])\nn(numpy.zeros((3, 28, 28), 'u1'))\n"
-            "print(n.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))")
-    run = subprocess.run([sys.executable, "-c", code, str(model.MODEL_PATH)], capture_output=True, text=True,
-                         cwd=os.path.dirname(os.path.abspath(model.__file__)))
+    code = (
+        "import sys, numpy, network\nn = network.load_network(sys.argv[1])\nn(numpy.zeros((3, 28, 28), 'u1'))\n"
+        "print(n.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(model.MODEL_PATH)],
+        capture_output=True,
+        text=True,
+        cwd=os.path.dirname(os.path.abspath(model.__file__)),
+    )
     assert (run.stdout, run.stderr) == ("litert []\n", "")
 
 
@@ -106,9 +113,11 @@ def test_export_of_another_training(copy, no_keras):
     assert "not the record of" in said[0] and "not the export of" in said[1]
 
 
-@pytest.mark.parametrize("damage", [
-    lambda data: data[:1000], lambda data: b"", lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]],
-    ids=["cut", "empty", "one bit"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:1000], lambda data: b"", lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]],
+    ids=["cut", "empty", "one bit"],
+)
 def test_damaged_export_is_not_run(copy, no_keras, damage):
     export = copy.with_suffix(".tflite")
     export.write_bytes(damage(export.read_bytes()))

@@ -1,4 +1,5 @@
 """The notebooks run from top to bottom, and what they show on GitHub is what they show when run."""
+
 import pathlib
 import re
 
@@ -15,9 +16,14 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 def printed(notebook):
     """What each code cell prints, and how many pictures it shows. (How a training comes out is drawn, not printed: it
     differs in the last digits from machine to machine.)"""
-    return [("".join(output.get("text", "") for output in cell.outputs),
-             sum("image/png" in output.get("data", {}) for output in cell.outputs))
-            for cell in notebook.cells if cell.cell_type == "code"]
+    return [
+        (
+            "".join(output.get("text", "") for output in cell.outputs),
+            sum("image/png" in output.get("data", {}) for output in cell.outputs),
+        )
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -30,7 +36,11 @@ def test_runs_and_shows_what_it_did_when_it_was_saved(path):
 
 def test_the_notebooks_lead_from_one_to_the_next():
     assert [path.stem for path in NOTEBOOKS] == [
-        "01_explore_the_data", "02_train_a_cnn", "03_evaluate_and_understand", "04_your_own_handwriting"]
+        "01_explore_the_data",
+        "02_train_a_cnn",
+        "03_evaluate_and_understand",
+        "04_your_own_handwriting",
+    ]
     for path, following in zip(NOTEBOOKS, [*NOTEBOOKS[1:], None]):
         prose = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
         assert "At the end you will know" in prose[0] and "## Things to try" in prose[-1]

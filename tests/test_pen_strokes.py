@@ -1,4 +1,5 @@
 """What the drawn training pictures must keep to: MNIST's geometry, the seed, and what makes a 1 a 1."""
+
 import numpy as np
 import pytest
 
@@ -15,8 +16,11 @@ def digits():
 def drawings():
     """Return each function's name and pictures; fragments are made of drawn digits, as they need no file."""
     images, labels = pen_strokes.draw_digits(COUNT, seed=7)
-    return {"digits": images, "non_digits": pen_strokes.draw_non_digits(COUNT, seed=7),
-            "from_digits": pen_strokes.non_digits_from_digits(images, labels, COUNT, seed=7)}
+    return {
+        "digits": images,
+        "non_digits": pen_strokes.draw_non_digits(COUNT, seed=7),
+        "from_digits": pen_strokes.non_digits_from_digits(images, labels, COUNT, seed=7),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_pictures_keep_mnist_geometry(pictures, name):
         for axis in (0, 1):
             centre = (image.sum(axis=1 - axis) @ np.arange(28)) / image.sum()
             edges = (rows, columns)[axis]
-            at_edge = edges.min() == 0 or edges.max() == 27              # as far as the frame lets it
+            at_edge = edges.min() == 0 or edges.max() == 27  # as far as the frame lets it
             assert abs(14 - centre) <= 0.51 or at_edge
 
 
@@ -80,8 +84,8 @@ def test_all_digits_are_drawn_and_ones_and_sevens_most(digits):
 
 def test_pens_are_thin_and_bold(digits):
     images, labels = digits
-    across = images[labels == 1][:, 17].sum(axis=1) / 255                # a 1 has nothing but its stem there
-    assert 0.4 < np.quantile(across, 0.02) < 1.5                         # pixels; MNIST's pens are 2 to 4 wide
+    across = images[labels == 1][:, 17].sum(axis=1) / 255  # a 1 has nothing but its stem there
+    assert 0.4 < np.quantile(across, 0.02) < 1.5  # pixels; MNIST's pens are 2 to 4 wide
     assert np.quantile(across, 0.98) > 5
 
 
@@ -94,7 +98,7 @@ def test_flag_of_a_one_falls_steeply(form):
 @pytest.mark.parametrize("form", [form for form in pen_strokes.DIGITS if form[0] == 7], ids=lambda form: form[2])
 def test_bar_of_a_seven_is_near_level(form):
     angles = np.abs(flag_angles(form))
-    hooked = "hook" in form[2] or "serif" in form[2]          # these begin below their bar
+    hooked = "hook" in form[2] or "serif" in form[2]  # these begin below their bar
     assert np.quantile(angles, 0.98) < (30 if hooked else 20)
 
 
@@ -103,7 +107,7 @@ def test_forms_are_whole():
         for form in table:
             ends, curve, stops = pen_strokes._parse(form[-1])
             assert ends.shape == (2, curve.shape[1], 2) and stops[-1] == len(curve)
-            assert np.allclose(curve.sum(axis=1), 1)                     # a curve follows its points when they move
+            assert np.allclose(curve.sum(axis=1), 1)  # a curve follows its points when they move
             assert ends.min() >= -0.31 and ends.max() <= 1.31, form
             assert np.ptp(ends[..., 1]) > 0.03 or "minus" in form
     names = [(form[0], form[2]) for form in pen_strokes.DIGITS] + [form[1] for form in pen_strokes.SIGNS]
@@ -116,16 +120,16 @@ def test_curve_meets_its_points_and_keeps_corners():
     smooth = pen_strokes._stroke_matrix([False] * 4) @ points
     for point in points:
         assert np.abs(smooth - point).sum(axis=1).min() < 1e-9
-    assert np.allclose(np.diff(straight[:8], axis=0), [1 / 7, 0])     # even steps along a straight line
-    assert smooth[:, 0].max() > 1.05                                     # a smooth curve swings round the corner
+    assert np.allclose(np.diff(straight[:8], axis=0), [1 / 7, 0])  # even steps along a straight line
+    assert smooth[:, 0].max() > 1.05  # a smooth curve swings round the corner
 
 
 def test_pairs_hold_the_ink_of_two_digits():
     one = np.zeros((28, 28), np.uint8)
     one[4:24, 12:16] = 255
-    labels = np.full(5, 8)                     # of which FRAGMENTS has nothing: all pictures are pairs
+    labels = np.full(5, 8)  # of which FRAGMENTS has nothing: all pictures are pairs
     pairs = pen_strokes.non_digits_from_digits(np.stack([one] * 5), labels, 20, seed=0)
-    for pair in pairs:                         # two bars with a gap, never one broad bar
+    for pair in pairs:  # two bars with a gap, never one broad bar
         middle = pair[14] > 100
         assert np.count_nonzero(np.diff(middle.astype(int)) == 1) == 2
 

@@ -1,4 +1,5 @@
 """predict.py through its command line: what is read, how it is written, and what a fault costs."""
+
 import csv
 import io
 import json
@@ -60,6 +61,7 @@ def records_of(text):
 
 # --- what is read ------------------------------------------------------------------------------------------
 
+
 def test_text(capsys, digits):
     status, out, err = run(capsys, digits / "1.png", digits / "10.png")
     assert status == 0 and err == ""
@@ -72,7 +74,7 @@ def test_blank(capsys, tmp_path):
     Image.new("L", (100, 80), 230).save(tmp_path / "blank.png")
     assert run(capsys, tmp_path / "blank.png") == (0, f"{tmp_path}/blank.png: no digit found\n", "")
     status, out, _ = run(capsys, "--format", "jsonl", tmp_path / "blank.png")
-    record, = records_of(out)
+    (record,) = records_of(out)
     assert status == 0 and record["error"] is None
     assert (record["text"], record["confidence"], record["digits"]) == ("", None, [])
 
@@ -98,7 +100,7 @@ def test_folder_is_in_natural_order_and_holds_only_images(capsys, digits):
 def test_patterns(capsys, digits):
     _, out, _ = run(capsys, "--format", "jsonl", digits / "*.png")
     assert [os.path.basename(r["file"]) for r in records_of(out)] == ["1.png", "2.png", "10.png"]
-    (digits / "[1].png").write_bytes((digits / "2.png").read_bytes())      # a name that looks like a pattern
+    (digits / "[1].png").write_bytes((digits / "2.png").read_bytes())  # a name that looks like a pattern
     _, out, _ = run(capsys, digits / "[1].png")
     assert out.startswith(f"{digits}/[1].png: 2 (")
     status, out, err = run(capsys, digits / "*.jpg")
@@ -107,13 +109,12 @@ def test_patterns(capsys, digits):
 
 def test_natural_key():
     names = ["b1", "a10", "a9", "a09b", "a", "10", "9", "é2", "a1" + "0" * 300]
-    assert sorted(names, key=image_paths.natural_key) == [
-        "9", "10", "a", "a9", "a09b", "a10", "a1" + "0" * 300, "b1", "é2"]
+    assert sorted(names, key=image_paths.natural_key) == ["9", "10", "a", "a9", "a09b", "a10", "a1" + "0" * 300, "b1", "é2"]
 
 
 def test_boxes_are_in_pixels_of_the_upright_picture(capsys, tmp_path, mnist):
     page = np.full((400, 600), 250, np.uint8)
-    page[250:250 + 112, 60:60 + 112] = 255 - np.kron(mnist[0][0], np.ones((4, 4), np.uint8)) // 255 * 250 - 5
+    page[250 : 250 + 112, 60 : 60 + 112] = 255 - np.kron(mnist[0][0], np.ones((4, 4), np.uint8)) // 255 * 250 - 5
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(page).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
@@ -142,8 +143,9 @@ def test_standard_input(digits):
 
 def test_read_image_from_everything(digits):
     path = digits / "1.png"
-    records = [image_reader.read_image(source, model.MODEL_PATH) for source in
-               (path, str(path), path.read_bytes(), Image.open(path), np.asarray(Image.open(path)), open(path, "rb"))]
+    content, picture = path.read_bytes(), Image.open(path)
+    sources = path, str(path), content, picture, np.asarray(picture), io.BytesIO(content)
+    records = [image_reader.read_image(source, model.MODEL_PATH) for source in sources]
     assert records[0]["file"] == str(path) and records[2]["file"] is None and records[0]["text"] == "7"
     assert all({**record, "file": None} == {**records[0], "file": None} for record in records)
     with pytest.raises(files.UserError, match="does not exist"):
@@ -151,6 +153,7 @@ def test_read_image_from_everything(digits):
 
 
 # --- how it is written -------------------------------------------------------------------------------------
+
 
 def test_json_is_one_array(capsys, digits):
     _, out, _ = run(capsys, "--format", "json", digits)
@@ -163,11 +166,11 @@ def test_json_is_one_array(capsys, digits):
 def test_csv(capsys, digits, monkeypatch):
     monkeypatch.chdir(digits)
     os.rename("1.png", "=1+1.png")
-    os.rename("2.png", "@a,\"b\".png")
-    _, out, _ = run(capsys, "--format", "csv", "=1+1.png", "@a,\"b\".png", "10.png")
+    os.rename("2.png", '@a,"b".png')
+    _, out, _ = run(capsys, "--format", "csv", "=1+1.png", '@a,"b".png', "10.png")
     rows = list(csv.reader(io.StringIO(out)))
     assert rows[0] == ["file", "text", "confidence", "boxes", "error"]
-    assert [row[0] for row in rows[1:]] == ["'=1+1.png", "'@a,\"b\".png", "10.png"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1.png", '\'@a,"b".png', "10.png"]
     assert [row[1] for row in rows[1:]] == ["7", "2", "1"] and 0.5 < float(rows[1][2]) <= 1
     assert len(rows[1][3].split()) == 4
 
@@ -176,8 +179,9 @@ def test_formula_cells():
     assert predict.csv_line(["=a", "+a", "-a", "@a", "\ta", "a=", ""]) == "'=a,'+a,'-a,'@a,'\ta,a=,\n"
 
 
-@pytest.mark.parametrize("name", ["two words.png", "new\nline.png", "\U0001f600.png", "\x1b[31mred.png",
-                                  "bytes\udcff.png", "\u202ex.png"])
+@pytest.mark.parametrize(
+    "name", ["two words.png", "new\nline.png", "\U0001f600.png", "\x1b[31mred.png", "bytes\udcff.png", "\u202ex.png"]
+)
 def test_strange_names(digits, name):
     try:
         os.rename(digits / "1.png", digits / name)
@@ -186,7 +190,7 @@ def test_strange_names(digits, name):
     for option in ("text", "jsonl", "csv"):
         process = subprocess.run([*COMMAND, "--format", option, digits / name], capture_output=True)
         assert process.returncode == 0 and process.stderr == b""
-        text = process.stdout.decode("utf-8")                          # strictly
+        text = process.stdout.decode("utf-8")  # strictly
         assert "\x1b" not in text and "\u202e" not in text and text.count("\n") == (2 if option == "csv" else 1)
         if option == "jsonl":
             expected = os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -202,12 +206,12 @@ def test_leading_dash(digits, arguments):
 
 def test_output_that_cannot_show_a_name(digits):
     os.rename(digits / "1.png", digits / "😀.png")
-    process = subprocess.run([*COMMAND, digits / "😀.png"], capture_output=True,
-                             env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    process = subprocess.run([*COMMAND, digits / "😀.png"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert process.returncode == 0 and b"\\U0001f600.png: 7 (" in process.stdout
 
 
 # --- faults ------------------------------------------------------------------------------------------------
+
 
 def test_bad_files_do_not_stop_the_rest(capsys, digits):
     (digits / "3.png").write_text("no image")
@@ -222,15 +226,29 @@ def test_bad_files_do_not_stop_the_rest(capsys, digits):
 
 def test_nothing_readable_is_status_2(capsys, tmp_path):
     (tmp_path / "empty").mkdir()
-    for paths, fault in (([tmp_path / "gone.png"], "does not exist"), ([tmp_path / "empty"], "holds no images"), ([""], "empty name"),
-                         ([tmp_path / "gone.png", tmp_path / "empty"], "--recursive")):
+    for paths, fault in (
+        ([tmp_path / "gone.png"], "does not exist"),
+        ([tmp_path / "empty"], "holds no images"),
+        ([""], "empty name"),
+        ([tmp_path / "gone.png", tmp_path / "empty"], "--recursive"),
+    ):
         status, out, err = run(capsys, *paths)
         assert status == 2 and out == "" and fault in err and len(err.splitlines()) == len(paths)
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["--top-k", "0", "x"], ["--min-confidence", "2", "x"], ["--min-confidence", "nan", "x"],
-    ["--format", "xml", "x"], ["--invert", "maybe", "x"], ["--runtime", "gpu", "x"], ["-x.png"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--top-k", "0", "x"],
+        ["--min-confidence", "2", "x"],
+        ["--min-confidence", "nan", "x"],
+        ["--format", "xml", "x"],
+        ["--invert", "maybe", "x"],
+        ["--runtime", "gpu", "x"],
+        ["-x.png"],
+    ],
+)
 def test_wrong_usage(capsys, arguments):
     status, out, err = run(capsys, *arguments)
     assert status == 2 and out == "" and "usage:" in err
@@ -250,8 +268,11 @@ def test_export_instead_of_the_model(capsys, digits):
 def test_fallback_is_said_once(digits, tmp_path):
     """Without its record the model is read by Keras, with the same answer."""
     (tmp_path / "alone.keras").write_bytes(model.MODEL_PATH.read_bytes())
-    process = subprocess.run([*COMMAND, "--model", tmp_path / "alone.keras", "--format", "jsonl", digits / "1.png",
-                              digits / "2.png"], capture_output=True, text=True)
+    process = subprocess.run(
+        [*COMMAND, "--model", tmp_path / "alone.keras", "--format", "jsonl", digits / "1.png", digits / "2.png"],
+        capture_output=True,
+        text=True,
+    )
     assert process.returncode == 0 and [r["text"] for r in records_of(process.stdout)] == ["7", "2"]
     assert len(process.stderr.splitlines()) == 1 and "using Keras instead" in process.stderr
     process = subprocess.run([*COMMAND, "--format", "jsonl", digits / "1.png"], capture_output=True, text=True)
@@ -268,8 +289,9 @@ def test_a_pipe_in_a_folder_does_not_hang(digits):
 
 
 def test_reader_that_stops_early(digits):
-    process = subprocess.run(f"'{COMMAND[0]}' '{COMMAND[1]}' --model '{model.MODEL_PATH}' '{digits}' | true",
-                             shell=True, capture_output=True, text=True)
+    process = subprocess.run(
+        f"'{COMMAND[0]}' '{COMMAND[1]}' --model '{model.MODEL_PATH}' '{digits}' | true", shell=True, capture_output=True, text=True
+    )
     assert process.stderr == ""
 
 
@@ -285,6 +307,7 @@ def test_notes(capsys, digits):
 
 # --- annotated copies --------------------------------------------------------------------------------------
 
+
 def test_more_strokes_than_are_looked_at(capsys, digits, monkeypatch):
     assert run(capsys, digits / "1.png")[2] == ""
     monkeypatch.setattr("strokes.MOST_STROKES", 1)
@@ -297,8 +320,9 @@ def test_annotate(capsys, digits):
     (digits / "a").mkdir()
     (digits / "a" / "1.png").write_bytes((digits / "2.png").read_bytes())
     (digits / "1.jpg").write_bytes((digits / "2.png").read_bytes())
-    status, out, _ = run(capsys, "--format", "jsonl", "--annotate", digits / "out", digits / "1.png", digits / "1.jpg",
-                         digits / "a" / "1.png")
+    status, out, _ = run(
+        capsys, "--format", "jsonl", "--annotate", digits / "out", digits / "1.png", digits / "1.jpg", digits / "a" / "1.png"
+    )
     assert status == 0
     assert [os.path.basename(r["annotated"]) for r in records_of(out)] == ["1.png", "1.jpg.png", "1-2.png"]
     assert sorted(os.listdir(digits / "out")) == ["1-2.png", "1.jpg.png", "1.png"]
@@ -306,7 +330,7 @@ def test_annotate(capsys, digits):
         picture.load()
         assert picture.mode == "RGB" and picture.width > 560
         colours = {colour for _, colour in picture.getcolors(1 << 24)}
-    assert (0, 114, 178) in colours or (213, 94, 0) in colours         # a box
+    assert (0, 114, 178) in colours or (213, 94, 0) in colours  # a box
 
 
 def test_annotate_blank_and_odd_shapes(capsys, tmp_path):
@@ -329,16 +353,22 @@ def test_annotate_never_writes_among_the_images(capsys, digits):
 
 # --- start-up ----------------------------------------------------------------------------------------------
 
+
 def test_help_imports_nothing_heavy():
-    code = ("import sys, predict\ntry: predict.main(['--help'])\nexcept SystemExit: pass\n"
-            "print(sorted({'numpy', 'cv2', 'PIL', 'tensorflow', 'keras', 'tqdm'} & set(sys.modules)))")
+    code = (
+        "import sys, predict\ntry: predict.main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'cv2', 'PIL', 'tensorflow', 'keras', 'tqdm'} & set(sys.modules)))"
+    )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=FOLDER)
     assert process.stdout.splitlines()[-1] == "[]" and "Exit status" in process.stdout
 
 
 def test_one_image_needs_neither_tensorflow_nor_processes(digits):
-    code = ("import sys, predict; predict.main(sys.argv[1:]);"
-            "print(sorted({'tensorflow', 'keras', 'tqdm', 'multiprocessing', 'csv', 'matplotlib'} & set(sys.modules)))")
-    process = subprocess.run([sys.executable, "-c", code, "--model", model.MODEL_PATH, digits / "1.png"],
-                             capture_output=True, text=True, cwd=FOLDER)
+    code = (
+        "import sys, predict; predict.main(sys.argv[1:]);"
+        "print(sorted({'tensorflow', 'keras', 'tqdm', 'multiprocessing', 'csv', 'matplotlib'} & set(sys.modules)))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, "--model", model.MODEL_PATH, digits / "1.png"], capture_output=True, text=True, cwd=FOLDER
+    )
     assert process.stdout.splitlines()[-1] == "['csv']"

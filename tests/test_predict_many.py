@@ -1,4 +1,5 @@
 """predict.py on many files: processes, order, streaming, interruptions, nothing left behind, progress."""
+
 import io
 import json
 import os
@@ -42,38 +43,44 @@ def test_processes_give_the_same_in_the_same_order(many, capsys, monkeypatch):
         said = capsys.readouterr()
         assert status == 1 and "7 of 330" in said.err
         return records_of(said.out)
+
     records = read()
     assert [os.path.basename(record["file"]) for record in records] == [f"{number}.png" for number in range(330)]
     assert [number for number, record in enumerate(records) if record["error"]] == list(range(7, 330, 50))
-    monkeypatch.setattr(image_reader, "FEW_BATCHES", 1000)          # all in this process
+    monkeypatch.setattr(image_reader, "FEW_BATCHES", 1000)  # all in this process
     assert read() == records
 
 
 def test_each_record_is_passed_on_when_it_is_done(many, monkeypatch):
-    class Output(io.StringIO):
-        passed_on = []
+    passed_on = []
 
+    class Output(io.StringIO):
         def flush(self):
-            self.passed_on.append(self.getvalue().count("\n"))
+            passed_on.append(self.getvalue().count("\n"))
 
     monkeypatch.setattr("sys.stdout", Output())
     predict.main(["--model", str(model.MODEL_PATH), *[str(many / f"{number}.png") for number in range(5)]])
-    assert set(range(1, 6)) <= set(Output.passed_on)
+    assert set(range(1, 6)) <= set(passed_on)
 
 
 def start(many, *arguments):
     """Start the command on the same folder many times over, as a process group of its own."""
-    return subprocess.Popen([*COMMAND, *arguments, *[many] * 30], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, start_new_session=True,     # and with Ctrl-C, even where pytest has none
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    return subprocess.Popen(
+        [*COMMAND, *arguments, *[many] * 30],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # and with Ctrl-C, even where pytest has none
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 def test_output_appears_before_the_end_and_an_interruption_leaves_it_valid(many):
     for option in ("jsonl", "json"):
         process = start(many, "--format", option)
         lines = [process.stdout.readline() for _ in range(40)]
-        assert process.poll() is None                       # streaming: most is still to be done
-        os.killpg(process.pid, signal.SIGINT)               # what Ctrl-C does: every process of the group
+        assert process.poll() is None  # streaming: most is still to be done
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does: every process of the group
         whole = "".join(lines) + process.stdout.read()
         assert process.wait(60) == 130 and process.stderr.read().splitlines() == ["predict.py: interrupted"]
         records = json.loads(whole) if option == "json" else records_of(whole)
@@ -107,7 +114,7 @@ def test_progress_bar_only_on_a_terminal(many, tmp_path):
     try:
         while chunk := os.read(terminal, 65536):
             shown += chunk
-    except OSError:                                         # how Linux ends a terminal
+    except OSError:  # how Linux ends a terminal
         pass
     text = (tmp_path / "out.jsonl").read_text()
     assert process.wait() == 1 and len(records_of(text)) == 330

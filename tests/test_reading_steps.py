@@ -1,4 +1,5 @@
 """reading_steps.py: the stages agree with the reader, and show what each one does."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """recipe.py: what joins the training images, batches that can be taken up at any epoch, and the scores."""
+
 import numpy as np
 import pytest
 
@@ -70,6 +71,7 @@ def test_digit_accuracy_leaves_other_pictures_out():
 
 def test_learning_rate_rises_and_falls_to_zero():
     import model
+
     network = model.build_model(blocks=((4,), (4,)))
     recipe.compile_model(network, 0.01, 100)
     rates = [float(network.optimizer._learning_rate(step)) for step in range(101)]

@@ -1,4 +1,5 @@
 """scores.py: its numbers against Wilson's formula and hand-made cases."""
+
 import math
 
 import numpy as np
@@ -35,15 +36,19 @@ def test_hand_computed_case():
     assert record["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4 + 0.05) / 5)
     assert record["confusion_matrix"][0] == [1, 1] + [0] * 8 and record["confusion_matrix"][1] == [0, 3] + [0] * 8
     assert record["misclassified"] == [
-        {"index": 1, "label": 0, "prediction": 1, "confidence": pytest.approx(0.8), "label_known_wrong": False}]
+        {"index": 1, "label": 0, "prediction": 1, "confidence": pytest.approx(0.8), "label_known_wrong": False}
+    ]
     assert record["accuracy_without_label_errors"] is None
 
 
-@pytest.mark.parametrize("right, total, expected", [
-    (9975, 10000, (0.996312, 0.998306)),  # Wilson 1927, computed by hand from the formula below
-    (0, 10, (0.0, 0.277533)),
-    (10, 10, (0.722467, 1.0)),
-])
+@pytest.mark.parametrize(
+    "right, total, expected",
+    [
+        (9975, 10000, (0.996312, 0.998306)),  # Wilson 1927, computed by hand from the formula below
+        (0, 10, (0.0, 0.277533)),
+        (10, 10, (0.722467, 1.0)),
+    ],
+)
 def test_interval_is_wilsons(right, total, expected):
     z, share = 1.959964, right / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)

@@ -1,5 +1,7 @@
 """shards.py: parts that cover everything once; predict.py and evaluate.py in parts give what they give in one."""
+
 import argparse
+import itertools
 import os
 
 import numpy as np
@@ -14,11 +16,13 @@ import shards
 from files import UserError
 
 
-@pytest.mark.parametrize("total, count, unit", [(10, 3, 1), (0, 2, 1), (2, 5, 1), (1, 1, 1), (10_000, 3, 500), (1700, 3, 500), (7, 2, 500)])
+@pytest.mark.parametrize(
+    "total, count, unit", [(10, 3, 1), (0, 2, 1), (2, 5, 1), (1, 1, 1), (10_000, 3, 500), (1700, 3, 500), (7, 2, 500)]
+)
 def test_parts_follow_one_another(total, count, unit):
     parts = [shards.Shard(index, count).bounds(total, unit) for index in range(1, count + 1)]
     assert parts[0][0] == 0 and parts[-1][1] == total
-    assert all(stop == start for (_, stop), (start, _) in zip(parts, parts[1:]))
+    assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(parts))
     assert all(start % unit == 0 or start == total for start, _ in parts)
     lengths = [-(-(stop - start) // unit) for start, stop in parts]
     assert max(lengths) - min(lengths) <= 1 and lengths == sorted(lengths, reverse=True)
@@ -46,9 +50,20 @@ def pictures(mnist, tmp_path_factory):
 @pytest.mark.parametrize("count", [3, 30])
 def test_readings_in_parts_are_the_readings_in_one(form, count, pictures, capsys):
     def read(*options):
-        predict.main(["--model", str(model.MODEL_PATH), "--format", form, *options, str(pictures), str(pictures / "empty"),
-                      str(pictures / "3.png")])
+        predict.main(
+            [
+                "--model",
+                str(model.MODEL_PATH),
+                "--format",
+                form,
+                *options,
+                str(pictures),
+                str(pictures / "empty"),
+                str(pictures / "3.png"),
+            ]
+        )
         return capsys.readouterr().out
+
     parts = [read("--shard", f"{index}/{count}") for index in range(1, count + 1)]
     assert "".join(parts) == read() and all(parts[:3])
 
@@ -60,11 +75,18 @@ def test_json_is_no_format_for_parts(pictures, capsys):
 
 
 def test_scores_of_the_parts_together_are_the_scores_of_one(mnist, tmp_path, capsys):
-    np.savez(tmp_path / "a.npz", x_train=mnist.x_train[:50], y_train=mnist.y_train[:50], x_test=mnist.x_test[:1200], y_test=mnist.y_test[:1200])
+    np.savez(
+        tmp_path / "a.npz",
+        x_train=mnist.x_train[:50],
+        y_train=mnist.y_train[:50],
+        x_test=mnist.x_test[:1200],
+        y_test=mnist.y_test[:1200],
+    )
 
     def score(*options):
         assert evaluate.main(["--data", str(tmp_path / "a.npz"), *map(str, options)]) == 0
         return capsys.readouterr().out
+
     score("--output-dir", tmp_path / "one")
     parts = [score("--shard", f"{index}/4") for index in range(1, 5)]  # the last one empty: 1200 images are 3 batches
     assert [part.count("\n") for part in parts] == [500, 500, 200, 0]

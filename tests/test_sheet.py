@@ -1,4 +1,5 @@
 """sheet.py: paper on a desk is found, and what only looks like it is not."""
+
 import cv2
 import numpy as np
 import pytest
@@ -55,8 +56,7 @@ def sheet_beyond_the_frame():
     return photograph((40, 60, 90))[250:, 300:]
 
 
-@pytest.mark.parametrize("make", [light_zero, shaded_paper, sheet_beyond_the_frame,
-                                  lambda: np.full((500, 500, 3), 200, np.uint8)])
+@pytest.mark.parametrize("make", [light_zero, shaded_paper, sheet_beyond_the_frame, lambda: np.full((500, 500, 3), 200, np.uint8)])
 def test_other_pictures_stay_as_they_are(make):
     picture = make()
     assert sheet.find_sheet(picture) is None and sheet.paint_over_desk(picture) is picture

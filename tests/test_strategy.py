@@ -1,4 +1,5 @@
 """strategy.py: two worker processes on this machine, two replicas in one process, and everything that can be missing."""
+
 import json
 import os
 import signal
@@ -62,11 +63,28 @@ def start(folder, name, options, ports=(), index=0, devices=1):
     """Start a process that trains folder/NAME.keras and saves its replicas' weights in folder/weights/NAME-INDEX.npz."""
     (folder / "weights").mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
-    environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": [f"localhost:{port}" for port in ports]},
-                                           "task": {"type": "worker", "index": index}})
-    return subprocess.Popen([sys.executable, "-c", TRAIN, folder / "weights" / f"{name}-{index}.npz", str(devices),
-                             "--model", folder / f"{name}.keras", "--strategy", "multiworker" if ports else "mirrored", *options],
-                            env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment["TF_CONFIG"] = json.dumps(
+        {"cluster": {"worker": [f"localhost:{port}" for port in ports]}, "task": {"type": "worker", "index": index}}
+    )
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            TRAIN,
+            folder / "weights" / f"{name}-{index}.npz",
+            str(devices),
+            "--model",
+            folder / f"{name}.keras",
+            "--strategy",
+            "multiworker" if ports else "mirrored",
+            *options,
+        ],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def start_two(folder, name, options, other_options=()):
@@ -164,8 +182,13 @@ for count, batch_size in ((50, 20), (21, 64)):
 
 
 def test_replicas_share_each_batch_of_a_training_on_one_device():
-    done = subprocess.run([sys.executable, "-c", SHARES], env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
-                          capture_output=True, text=True, timeout=TIMEOUT)
+    done = subprocess.run(
+        [sys.executable, "-c", SHARES],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[7, 7, 6]"] * 4 + ["[7, 7, 7]"] * 2  # 50 images: two batches of 20 an epoch
 
@@ -186,20 +209,30 @@ def test_a_missing_worker_is_named_in_time(options, tmp_path):
 def test_a_taken_port_is_named():
     with socket.create_server(("", 0)) as taken:
         worker = cluster.Worker((f"localhost:{taken.getsockname()[1]}", "localhost:1"), 0)
-        with pytest.raises(UserError, match=f"localhost:{taken.getsockname()[1]} in TF_CONFIG, cannot be used: address already in use"):
+        with pytest.raises(
+            UserError, match=f"localhost:{taken.getsockname()[1]} in TF_CONFIG, cannot be used: address already in use"
+        ):
             strategy.start("multiworker", worker, cluster.Watch(worker, 60))
 
 
-@pytest.mark.parametrize("text, words", [
-    ("", "is not set"), ("{", "is not JSON"), ("[]", "lacks"), ("{}", "lacks"), ('{"cluster": {"worker": ["a:1"]}}', "lacks"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}', "no number"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "no place for worker 1"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}', "no place for worker -1"),
-    ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "no place for chief 0"),
-    ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
-    ('{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
-    ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "twice"),
-    ('{"cluster": {"ps": ["b:1"], "worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}', "job 'ps'")])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "is not set"),
+        ("{", "is not JSON"),
+        ("[]", "lacks"),
+        ("{}", "lacks"),
+        ('{"cluster": {"worker": ["a:1"]}}', "lacks"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}', "no number"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "no place for worker 1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}', "no place for worker -1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "no place for chief 0"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
+        ('{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
+        ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "twice"),
+        ('{"cluster": {"ps": ["b:1"], "worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}', "job 'ps'"),
+    ],
+)
 def test_malformed_tf_config_is_refused(text, words, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match=f"TF_CONFIG .*{words}"):
@@ -209,17 +242,24 @@ def test_malformed_tf_config_is_refused(text, words, tmp_path, monkeypatch):
 
 def test_the_chief_is_the_first_worker():
     jobs = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
-    places = [cluster.worker_of("multiworker", json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}}))
-              for kind, index in (("chief", 0), ("worker", 0), ("worker", 1))]
+    places = [
+        cluster.worker_of("multiworker", json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}}))
+        for kind, index in (("chief", 0), ("worker", 0), ("worker", 1))
+    ]
     assert [(place.addresses, place.index, place.is_first) for place in places] == [
-        (("a:1", "b:1", "c:1"), 0, True), (("a:1", "b:1", "c:1"), 1, False), (("a:1", "b:1", "c:1"), 2, False)]
+        (("a:1", "b:1", "c:1"), 0, True),
+        (("a:1", "b:1", "c:1"), 1, False),
+        (("a:1", "b:1", "c:1"), 2, False),
+    ]
 
 
-@pytest.mark.parametrize("batch_size, replicas, fits", [(128, 2, True), (128, 3, True), (21, 2, True), (1, 2, False), (9, 4, False),
-                                                        (3, 3, True)])
+@pytest.mark.parametrize(
+    "batch_size, replicas, fits", [(128, 2, True), (128, 3, True), (21, 2, True), (1, 2, False), (9, 4, False), (3, 3, True)]
+)
 def test_every_replica_gets_images(batch_size, replicas, fits):
     class Engine:
         num_replicas_in_sync = replicas
+
     if fits:
         strategy.check_batch_size(Engine, batch_size)
     else:
@@ -227,31 +267,37 @@ def test_every_replica_gets_images(batch_size, replicas, fits):
             strategy.check_batch_size(Engine, batch_size)
 
 
-def test_one_replica_learns_as_keras_does(mnist):
-    """The loop in strategy.py against Keras's fit: the same weights, on an odd number of images in one short batch, too."""
-    import keras
+@pytest.mark.parametrize("count", [150, 21])  # whole batches of 50 pictures; one short one
+def test_one_replica_learns_as_keras_does(count, mnist):
+    """The loop in strategy.py against Keras's fit: the same weights."""
     import tensorflow as tf
+
+    first, first_logs = learned_weights(None, mnist, count)
+    second, second_logs = learned_weights(tf.distribute.OneDeviceStrategy("/cpu:0"), mnist, count)
+    assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(first, second))
+    assert len(first_logs) == len(second_logs) == 2
+    for a, b in zip(first_logs, second_logs):
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-3)
+        assert a["digit_accuracy"] == pytest.approx(b["digit_accuracy"], abs=1e-6)
+
+
+def learned_weights(engine, mnist, count):
+    """Train a small network for two epochs, with Keras's fit where `engine` is None. Returns its weights, and the epochs' logs."""
+    import keras
+
     import model
     import recipe
-    for count in (150, 21):
-        learned = []
-        for engine in (None, tf.distribute.OneDeviceStrategy("/cpu:0")):
-            keras.utils.set_random_seed(0)
-            watch = cluster.Watch(cluster.Worker(), 60)
-            with strategy.scope(engine, watch):
-                network = model.build_model(blocks=((4,), (4,)))
-                recipe.compile_model(network, 0.01, 6)
-            data = mnist.x_train[:count], mnist.y_train[:count], 50, 0, 0, 2
-            logs = []
-            if engine:
-                strategy.fit(engine, watch, network, *data, lambda epoch, values: logs.append(values))
-            else:
-                network.fit(recipe.training_batches(*data), steps_per_epoch=max(1, count // 50), epochs=2, verbose=0,
-                            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: logs.append(values))])
-            if engine:  # which Keras's fit does itself
-                network.optimizer.finalize_variable_values(network.trainable_variables)
-            learned.append((network.get_weights(), logs))
-        (first, first_logs), (second, second_logs) = learned
-        assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(first, second))
-        for a, b in zip(first_logs, second_logs):
-            assert a["loss"] == pytest.approx(b["loss"], abs=1e-3) and a["digit_accuracy"] == pytest.approx(b["digit_accuracy"], abs=1e-6)
+
+    keras.utils.set_random_seed(0)
+    watch, logs = cluster.Watch(cluster.Worker(), 60), []
+    with strategy.scope(engine, watch):
+        network = model.build_model(blocks=((4,), (4,)))
+        recipe.compile_model(network, 0.01, 6)
+    data = mnist.x_train[:count], mnist.y_train[:count], 50, 0, 0, 2
+    if engine:
+        strategy.fit(engine, watch, network, *data, lambda epoch, values: logs.append(values))
+        network.optimizer.finalize_variable_values(network.trainable_variables)  # which Keras's fit does itself
+    else:
+        keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: logs.append(values))
+        network.fit(recipe.training_batches(*data), steps_per_epoch=max(1, count // 50), epochs=2, verbose=0, callbacks=[keep])
+    return network.get_weights(), logs

@@ -1,4 +1,5 @@
 """train.py: a real short training through the command line; interruptions of every kind; refusals; disk faults."""
+
 import csv
 import os
 import pty
@@ -17,6 +18,7 @@ from files import UserError
 
 def weights_of(path):
     import model
+
     return model.load_model(path).get_weights()
 
 
@@ -44,9 +46,11 @@ def small_data(tmp_path_factory):
 
 # ---- a training from start to end ----
 
+
 def test_short_training_reads_digits(training, trained, mnist):
     import model
-    process, path = training
+
+    process, _ = training
     assert process.returncode == 0, process.stderr
     accuracy = np.mean(model.predict(trained, mnist.x_test[:2000]).argmax(axis=1) == mnist.y_test[:2000])
     assert accuracy > 0.93
@@ -76,6 +80,7 @@ def test_the_files_belong_together(training):
     assert record["seed"] == 0 and record["limit"] == 1800 and record["validation_size"] == 150
     assert record["best_epoch"] == 1 + max(range(4), key=lambda i: (float(rows[i]["val_accuracy"]), i))
     import network
+
     assert network.mismatches(path) == []
 
 
@@ -89,14 +94,30 @@ def test_record_states_the_command(training):
 def test_litert_file_is_the_same_network(trained, trained_path, mnist):
     import model
     import network
+
     litert = network.LiteRTNetwork(trained_path.with_suffix(".tflite"))
     assert np.abs(litert(mnist.x_test[:100]) - model.predict(trained, mnist.x_test[:100])).max() < 1e-5
 
 
 def test_weights_depend_on_the_seed_and_not_on_the_test_set(small_data, tmp_path):
     for name, data, seed in (("first", "a", 0), ("same", "b", 0), ("other test set", "c", 0), ("other seed", "a", 1)):
-        assert train.main(["--data", str(small_data / f"{data}.npz"), "--epochs", "1", "--seed", str(seed), "--preset", "mnist",
-                           "--model", str(tmp_path / f"{name}.keras")]) == 0
+        assert (
+            train.main(
+                [
+                    "--data",
+                    str(small_data / f"{data}.npz"),
+                    "--epochs",
+                    "1",
+                    "--seed",
+                    str(seed),
+                    "--preset",
+                    "mnist",
+                    "--model",
+                    str(tmp_path / f"{name}.keras"),
+                ]
+            )
+            == 0
+        )
     assert_same_weights(tmp_path / "first.keras", tmp_path / "same.keras")
     assert_same_weights(tmp_path / "first.keras", tmp_path / "other test set.keras")
     assert not np.array_equal(weights_of(tmp_path / "first.keras")[0], weights_of(tmp_path / "other seed.keras")[0])
@@ -104,8 +125,11 @@ def test_weights_depend_on_the_seed_and_not_on_the_test_set(small_data, tmp_path
 
 def test_keras_bar_on_a_terminal(small_data, tmp_path):
     terminal, inner = pty.openpty()
-    process = subprocess.Popen(command("train.py", "--data", small_data / "a.npz", "--epochs", 1, "--preset", "mnist",
-                                       "--model", tmp_path / "x.keras"), stdout=inner, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command("train.py", "--data", small_data / "a.npz", "--epochs", 1, "--preset", "mnist", "--model", tmp_path / "x.keras"),
+        stdout=inner,
+        stderr=subprocess.PIPE,
+    )
     os.close(inner)
     seen = b""
     while True:
@@ -121,6 +145,7 @@ def test_keras_bar_on_a_terminal(small_data, tmp_path):
 
 
 # ---- interruptions ----
+
 
 def test_interrupted_three_ways_ends_bit_identical(trained_path, tmp_path):
     """SIGKILL, Ctrl-C and SIGTERM, each in the middle of another epoch of one training, then on to the end."""
@@ -151,14 +176,17 @@ def test_interrupted_three_ways_ends_bit_identical(trained_path, tmp_path):
     assert not path.with_suffix(".lock").exists()
     resume = error.split("go on with: ")[1].strip()
 
-    for changed, words in ((["--seed", "7"], "--seed 0 and this one with --seed 7"),
-                           (["--limit", "1700"], "--limit 1800 and this one with --limit 1700"),
-                           (["--epochs", "9"], "--epochs 4 and this one with --epochs 9")):
+    for changed, words in (
+        (["--seed", "7"], "--seed 0 and this one with --seed 7"),
+        (["--limit", "1700"], "--limit 1800 and this one with --limit 1700"),
+        (["--epochs", "9"], "--epochs 4 and this one with --epochs 9"),
+    ):
         with pytest.raises(UserError, match=words):
             train.main([*map(str, arguments), *changed, "--resume"])
 
-    process = subprocess.Popen(["/bin/sh", "-c", "exec " + resume], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               cwd=ROOT)
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", "exec " + resume], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     wait_for(process, "epoch 3/4")
     process.terminate()
     process.communicate()
@@ -171,8 +199,9 @@ def test_interrupted_three_ways_ends_bit_identical(trained_path, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a b.csv", "a b.json", "a b.keras", "a b.tflite"]
     assert_same_weights(trained_path, path)
     row = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"]
-    histories = [[[epoch[key] for key in row] for epoch in files.read_json(p.with_suffix(".json"))["history"]]
-                 for p in (trained_path, path)]
+    histories = [
+        [[epoch[key] for key in row] for epoch in files.read_json(p.with_suffix(".json"))["history"]] for p in (trained_path, path)
+    ]
     assert histories[0] == histories[1]
 
 
@@ -206,6 +235,7 @@ def test_resume_with_other_data_is_refused(interrupted, small_data, tmp_path):
 def test_start_over_says_that_there_is_an_unfinished_training(interrupted, capsys, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
+
     capsys.readouterr()
     monkeypatch.setattr("data_loader.load_dataset", stop)
     interrupted[3] = "2"  # this run's arguments differ: the command must be that of the interrupted one
@@ -218,6 +248,7 @@ def test_start_over_says_that_there_is_an_unfinished_training(interrupted, capsy
 def test_interrupted_before_the_first_epoch(tmp_path, capsys, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
+
     monkeypatch.setattr("data_loader.load_dataset", stop)
     assert train.main(["--model", str(tmp_path / "x.keras")]) == 130
     assert "nothing to resume" in capsys.readouterr().err
@@ -244,8 +275,20 @@ def test_nothing_to_resume(tmp_path):
 
 def test_training_that_goes_astray_says_so(small_data, tmp_path):
     with pytest.raises(UserError, match="went astray in epoch .*smaller --learning-rate"):
-        train.main(["--data", str(small_data / "a.npz"), "--epochs", "4", "--preset", "mnist", "--learning-rate", "1e8",
-                    "--model", str(tmp_path / "x.keras")])
+        train.main(
+            [
+                "--data",
+                str(small_data / "a.npz"),
+                "--epochs",
+                "4",
+                "--preset",
+                "mnist",
+                "--learning-rate",
+                "1e8",
+                "--model",
+                str(tmp_path / "x.keras"),
+            ]
+        )
     assert not (tmp_path / "x.keras").exists()
 
 
@@ -260,6 +303,7 @@ def test_damaged_checkpoint_is_refused(interrupted, tmp_path):
 
 def test_checkpoint_of_another_network_is_refused(interrupted, monkeypatch):
     import model
+
     build = model.build_model
     monkeypatch.setattr("model.build_model", lambda **options: build(blocks=((4,), (4,)), **options))
     with pytest.raises(UserError, match="another network"):
@@ -267,6 +311,7 @@ def test_checkpoint_of_another_network_is_refused(interrupted, monkeypatch):
 
 
 # ---- disks and permissions ----
+
 
 @pytest.mark.parametrize("limit", [1000, 1_000_000])
 def test_full_disk_keeps_the_old_model(limit, small_data, tmp_path):
@@ -286,6 +331,7 @@ def test_full_disk_at_the_end_keeps_the_old_model_and_the_checkpoint(interrupted
     def save_on_full_disk(*arguments):
         with full_disk(200_000):
             save(*arguments)
+
     with monkeypatch.context() as patch:
         patch.setattr(train, "save", save_on_full_disk)
         with pytest.raises(UserError, match="x.keras: the disk is full"):
@@ -298,18 +344,31 @@ def test_full_disk_at_the_end_keeps_the_old_model_and_the_checkpoint(interrupted
 def test_full_disk_in_the_litert_export(trained, tmp_path):
     """TensorFlow writes through its own library, in the system's temporary folder."""
     import model
-    with pytest.raises(UserError, match="cannot write the LiteRT form"), full_disk(200_000):
-        with files.atomic_write(tmp_path / "x.tflite") as temporary:
-            model.export_litert(trained, temporary)
+
+    path = tmp_path / "x.tflite"
+    with pytest.raises(UserError, match="cannot write the LiteRT form"), full_disk(200_000), files.atomic_write(path) as temporary:
+        model.export_litert(trained, temporary)
     assert os.listdir(tmp_path) == []
 
 
 def test_full_disk_through_the_command_line(small_data, tmp_path):
     def limit():
         import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-    process = run("train.py", "--data", small_data / "a.npz", "--epochs", 1, "--preset", "mnist", "--model", tmp_path / "x.keras",
-                  preexec_fn=limit)
+
+    process = run(
+        "train.py",
+        "--data",
+        small_data / "a.npz",
+        "--epochs",
+        1,
+        "--preset",
+        "mnist",
+        "--model",
+        tmp_path / "x.keras",
+        preexec_fn=limit,
+    )
     assert process.returncode == 2
     assert process.stderr.startswith("train.py: error: cannot write") and process.stderr.count("\n") == 1
     assert os.listdir(tmp_path) == []
@@ -323,11 +382,20 @@ def test_read_only_folder(tmp_path):
     assert os.listdir(folder) == []
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--model", "x.h5"], "must end in .keras"), (["--epochs", "0"], "invalid positive int"), (["--seed", "-1"], "--seed must be"),
-    (["--preset", "slow"], "invalid choice"), (["--limit", "5"], "cannot hold"), (["--data", "missing.npz"], "no data set at"),
-    (["--learning-rate", "nan"], "invalid positive float"), (["--validation-size", "70000"], "cannot hold"),
-    (["--model", "file.txt/x.keras"], "cannot write")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--model", "x.h5"], "must end in .keras"),
+        (["--epochs", "0"], "invalid positive int"),
+        (["--seed", "-1"], "--seed must be"),
+        (["--preset", "slow"], "invalid choice"),
+        (["--limit", "5"], "cannot hold"),
+        (["--data", "missing.npz"], "no data set at"),
+        (["--learning-rate", "nan"], "invalid positive float"),
+        (["--validation-size", "70000"], "cannot hold"),
+        (["--model", "file.txt/x.keras"], "cannot write"),
+    ],
+)
 def test_wrong_usage(arguments, words, tmp_path):
     (tmp_path / "file.txt").touch()
     process = run("train.py", "--model", "x.keras", *arguments, cwd=tmp_path)

@@ -1,4 +1,6 @@
 """visualize.py: the pictures it writes, what it puts into them, and its refusals."""
+
+import shutil
 import subprocess
 import sys
 
@@ -21,7 +23,9 @@ HISTORY = """epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds
 def model():
     """An untrained network of two small blocks."""
     import keras
+
     from model import build_model
+
     keras.utils.set_random_seed(1)
     return build_model(blocks=((4, 6), (8,)))
 
@@ -43,8 +47,19 @@ def test_writes_every_picture(arguments, tmp_path, capsys, monkeypatch):
     folder = tmp_path / "new" / "pictures"
     assert visualize.main([*arguments, "--output-dir", str(folder), "--image", "17"]) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "augmentation.png", "confusion_matrix.png", "embedding.png", "feature_maps.png", "filters.png", "mistakes.png",
-        "predictions.png", "reading.png", "reliability.png", "saliency.png", "samples.png", "training_curves.png"]
+        "augmentation.png",
+        "confusion_matrix.png",
+        "embedding.png",
+        "feature_maps.png",
+        "filters.png",
+        "mistakes.png",
+        "predictions.png",
+        "reading.png",
+        "reliability.png",
+        "saliency.png",
+        "samples.png",
+        "training_curves.png",
+    ]
     for path in folder.iterdir():
         with Image.open(path) as picture:
             assert picture.format == "PNG" and min(picture.size) > 250
@@ -62,8 +77,12 @@ def test_draws_the_digit_that_was_asked_for(model, arguments):
 def test_draws_the_named_pictures_only(arguments, tmp_path, capsys):
     assert visualize.main([*arguments, "--output-dir", str(tmp_path), "filters", "training_curves", "filters"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "training_curves.png"]
-    assert capsys.readouterr().out.split() == ["wrote", str(tmp_path / "filters.png"), "wrote",
-                                               str(tmp_path / "training_curves.png")]
+    assert capsys.readouterr().out.split() == [
+        "wrote",
+        str(tmp_path / "filters.png"),
+        "wrote",
+        str(tmp_path / "training_curves.png"),
+    ]
 
 
 def test_unknown_name_is_refused_with_the_known_ones(arguments, tmp_path, capsys):
@@ -87,7 +106,7 @@ def test_what_lacks_its_files_is_left_out_and_named(arguments, tmp_path, capsys,
 
 def test_what_is_asked_for_by_name_is_not_left_out(arguments, tmp_path):
     lonely = tmp_path / "lonely.keras"
-    lonely.write_bytes(open(arguments[1], "rb").read())
+    shutil.copy(arguments[1], lonely)
     with pytest.raises(files.UserError, match="no training history"):
         visualize.main(["training_curves", "--model", str(lonely), "--output-dir", str(tmp_path / "pictures")])
     assert not (tmp_path / "pictures").exists()
@@ -99,17 +118,20 @@ def test_reads_history(tmp_path):
     assert history["epoch"] == [1, 2] and history["val_accuracy"] == [0.95, 0.97] and history["seconds"] == [3.5, 3]
 
 
-@pytest.mark.parametrize("content, message", [
-    (None, "python train.py"),
-    ("", "is not a training history"),
-    ("epoch,accuracy\n", "is not a training history"),
-    ("epoch,accuracy\n1\n", "is not a training history"),
-    ("epoch,accuracy\n1,good\n", "is not a training history"),
-    ("epoch,accuracy\n1,0.5,0.6\n", "is not a training history"),
-    ("epoch,accuracy\n1,0.5\n", "lacks learning_rate, loss, val_accuracy, val_loss"),
-    (HISTORY.replace("0.97", "nan"), "is not a training history"),
-    (b"\xff\xfe\0\0", "is not a training history"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "python train.py"),
+        ("", "is not a training history"),
+        ("epoch,accuracy\n", "is not a training history"),
+        ("epoch,accuracy\n1\n", "is not a training history"),
+        ("epoch,accuracy\n1,good\n", "is not a training history"),
+        ("epoch,accuracy\n1,0.5,0.6\n", "is not a training history"),
+        ("epoch,accuracy\n1,0.5\n", "lacks learning_rate, loss, val_accuracy, val_loss"),
+        (HISTORY.replace("0.97", "nan"), "is not a training history"),
+        (b"\xff\xfe\0\0", "is not a training history"),
+    ],
+)
 def test_bad_histories_are_refused(content, message, tmp_path):
     path = tmp_path / "history.csv"
     if content is not None:
@@ -119,14 +141,17 @@ def test_bad_histories_are_refused(content, message, tmp_path):
     assert str(path) in str(refusal.value)
 
 
-@pytest.mark.parametrize("changed, message", [
-    (["--image", "100"], "from 0 to 99"),
-    (["--image", "-1"], "from 0 to 99"),
-    (["--model", "nowhere.keras"], "there is no model"),
-    (["--data", "nowhere.npz"], "there is no data set"),
-    (["--photo", "nowhere.jpg"], "nowhere.jpg does not exist"),
-    (["--output-dir", __file__], "cannot write"),
-])
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        (["--image", "100"], "from 0 to 99"),
+        (["--image", "-1"], "from 0 to 99"),
+        (["--model", "nowhere.keras"], "there is no model"),
+        (["--data", "nowhere.npz"], "there is no data set"),
+        (["--photo", "nowhere.jpg"], "nowhere.jpg does not exist"),
+        (["--output-dir", __file__], "cannot write"),
+    ],
+)
 def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_path):
     with pytest.raises(files.UserError, match=message):
         visualize.main([*arguments, "--output-dir", str(tmp_path / "pictures"), *changed])
@@ -144,6 +169,7 @@ def test_show_without_a_display_is_refused_before_any_work(backend, arguments, t
 
 def test_show_opens_a_window_for_each_picture(arguments, tmp_path, monkeypatch):
     from matplotlib import pyplot
+
     shown = []
     monkeypatch.setattr(visualize, "check_display", lambda: None)
     monkeypatch.setattr(pyplot, "show", lambda: shown.extend(pyplot.get_figlabels()))
@@ -153,7 +179,9 @@ def test_show_opens_a_window_for_each_picture(arguments, tmp_path, monkeypatch):
 
 
 def test_help_imports_nothing_slow():
-    code = ("import sys, visualize\ntry: visualize.main(['--help'])\nexcept SystemExit: pass\n"
-            "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])")
+    code = (
+        "import sys, visualize\ntry: visualize.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'tensorflow', 'matplotlib', 'sklearn') if name in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert "--show" in result.stdout and result.stdout.splitlines()[-1] == "[]"

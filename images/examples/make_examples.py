@@ -1,7 +1,8 @@
 """Draw the example pictures of the README: made paper, made light, digits from MNIST's test set or a drawn pen.
 
-    python images/examples/make_examples.py        # writes seven.png, number.jpg, two_lines.jpg and blank.jpg beside itself
+python images/examples/make_examples.py        # writes seven.png, number.jpg, two_lines.jpg and blank.jpg beside itself
 """
+
 import pathlib
 import sys
 
@@ -27,7 +28,7 @@ def paper(height, width, rng, rule=0):
     grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 1.2)
     picture = (light + 6 * grain)[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
     for row in range(rule, height, rule) if rule else ():
-        picture[row:row + 2] -= RULE
+        picture[row : row + 2] -= RULE
     return picture
 
 
@@ -61,8 +62,13 @@ def main():
     Image.fromarray(255 - data.x_test[0]).resize((140, 140), Image.Resampling.BICUBIC).save(FOLDER / "seven.png")
     number = paper(420, 1000, rng)
     for position, digit in enumerate("20261"):
-        write(number, (pen if digit == "1" else mnist)(int(digit)), 150 + 172 * position, 215 + rng.normal(0, 14),
-              rng.uniform(135, 165))
+        write(
+            number,
+            (pen if digit == "1" else mnist)(int(digit)),
+            150 + 172 * position,
+            215 + rng.normal(0, 14),
+            rng.uniform(135, 165),
+        )
     save(number, "number.jpg", quality=88)
     lines = paper(720, 1000, rng, rule=120)
     for row, text in enumerate(("31415", "92653")):
