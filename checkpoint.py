@@ -6,6 +6,7 @@ data's checksum and the history.
 """
 
 import json
+import pathlib
 
 import numpy as np
 
@@ -13,12 +14,12 @@ import files
 from files import UserError, printable
 
 
-def path_of(model_path):
+def path_of(model_path: pathlib.Path) -> pathlib.Path:
     """Return where the checkpoint of a model lies (pathlib.Path)."""
     return model_path.with_suffix(".checkpoint.npz")
 
 
-def save(model_path, state, best, progress):
+def save(model_path: pathlib.Path, state: list[np.ndarray], best: list[np.ndarray], progress: dict) -> None:
     """Write the checkpoint, whole or not at all.
 
     Args:
@@ -32,10 +33,10 @@ def save(model_path, state, best, progress):
     arrays = {f"state_{i:03d}": value for i, value in enumerate(state)}
     arrays |= {f"best_{i:03d}": value for i, value in enumerate(best)}
     with files.atomic_write(path_of(model_path)) as temporary:
-        np.savez(temporary, progress=np.array(json.dumps(progress)), **arrays)
+        np.savez(temporary, allow_pickle=False, progress=np.array(json.dumps(progress)), **arrays)
 
 
-def load(model_path):
+def load(model_path: pathlib.Path) -> tuple[list[np.ndarray], list[np.ndarray], dict]:
     """Return (state, best, progress) as they were given to `save`.
 
     Raises:
@@ -47,14 +48,32 @@ def load(model_path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in sorted(archive.files)}  # checks the checksums of all of them
-        groups = [[array for name, array in arrays.items() if name.startswith(group)] for group in ("state_", "best_")]
+        state, best = ([array for name, array in arrays.items() if name.startswith(group)] for group in ("state_", "best_"))
         progress = json.loads(str(arrays["progress"]))
     except Exception as error:  # NumPy and zipfile fail on damaged files in as many ways as those have fields
         raise UserError(f"{printable(path)} is damaged ({printable(files.reason(error))}); delete it and train again.") from error
-    return *groups, progress
+    return state, best, progress
 
 
-def restore(variables, values):
+def refuse_other_run(begun: dict, asked: dict) -> None:
+    """Raise UserError that names the first difference between the run begun and the run asked for, if any."""
+    for key, value in begun.items():
+        if asked.get(key) != value:
+            option = f"--{key.replace('_', '-')}"
+            what = (
+                "other data (their checksum differs)"
+                if key == "data_sha256"
+                else " and this one ".join(
+                    f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, asked.get(key))
+                )
+            )
+            raise UserError(
+                f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
+                "same again, or leave --resume out to start over."
+            )
+
+
+def restore(variables: list, values: list[np.ndarray]) -> None:
     """Assign saved values to Keras variables, in order.
 
     Raises:

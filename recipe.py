@@ -4,6 +4,8 @@
 arguments and the seed, so that an interrupted training can go on as if nothing had happened.
 """
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -114,6 +116,28 @@ def compile_model(model, learning_rate, steps):
         keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=momentum), "categorical_crossentropy", metrics=[digit_accuracy]
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def fit(model, images, labels, batch_size, seed, first_epoch, epochs, on_epoch_end, progress_bar=False):
+    """Train a compiled model on one device, with Keras's own loop; `strategy.fit` is the one for several.
+
+    Args:
+        images, labels: of `training_pictures`. batch_size, seed, first_epoch, epochs: see `training_batches`.
+        on_epoch_end: called with the epoch (from 0) and a dict of "loss" and "digit_accuracy".
+    """
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)]
+    if progress_bar:
+        callbacks.insert(0, keras.callbacks.ProgbarLogger())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
+        model.fit(
+            training_batches(images, labels, batch_size, seed, first_epoch, epochs),
+            steps_per_epoch=max(1, len(images) // batch_size),
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose=1 if progress_bar else 0,
+        )
 
 
 def score(model, images, labels):

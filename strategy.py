@@ -60,7 +60,7 @@ def begin_together(strategy, worker, watch, epochs):
     """Give every worker the first one's progress and variables, those of a resumed training among them.
 
     Args:
-        epochs: `train.Epochs` of this worker; changed in place.
+        epochs: `epochs.Epochs` of this worker; changed in place.
 
     Raises:
         UserError: this worker was started with other options or data than the first.

@@ -13,6 +13,8 @@ epoch. The same seed on the same machine, with the same package versions, gives 
 or not. The test images are never looked at: the epoch kept is the one with the best validation accuracy.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import csv
@@ -24,8 +26,7 @@ import shlex
 import shutil
 import signal
 import sys
-import time
-import warnings
+from typing import TYPE_CHECKING
 
 import cluster
 import files
@@ -33,6 +34,11 @@ import quiet
 import strategy
 from files import UserError, printable
 from model import MODEL_PATH
+
+if TYPE_CHECKING:
+    import keras
+
+    from data_loader import Dataset
 
 # The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
 # them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
@@ -45,7 +51,7 @@ PRESETS = {
 OUTPUTS = (".keras", ".tflite", ".csv", ".json", ".checkpoint.npz")  # what a training writes, by the model's name
 
 
-def parse_arguments(argv):
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments; what a preset decides is filled in."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
@@ -111,72 +117,7 @@ def _positive(kind):
     return convert
 
 
-class Epochs:
-    """What happens when an epoch ends: score the averaged weights, keep the best, write the checkpoint, report.
-
-    Attributes:
-        state: every variable that the training changes, in a fixed order.
-        best_weights: the model's weights (list of arrays) at the best epoch so far.
-        progress: dict with the run's description, the history so far and the best score.
-    """
-
-    def __init__(self, model, scored, arguments, progress, images, labels, is_first):
-        self.model, self.scored, self.arguments, self.progress, self.is_first = model, scored, arguments, progress, is_first
-        self.images, self.labels = images, labels
-        self.state = list(model.variables) + list(model.optimizer.variables)
-        self.best_weights = None
-        self.started = time.perf_counter()
-
-    def end(self, epoch, logs):
-        """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's loss and accuracy."""
-        import numpy as np
-
-        import checkpoint
-        import recipe
-
-        state = [variable.numpy() for variable in self.state]
-        if not all(np.isfinite(values).all() for values in [logs["loss"], *state]):
-            raise UserError(
-                f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
-                "smaller --learning-rate."
-            )
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
-        if self.scored is not self.model:
-            self.scored.set_weights(self.model.get_weights())
-        accuracy, loss = recipe.score(self.scored, self.images, self.labels)
-        if not self.progress["best"] or accuracy >= self.progress["best"]["accuracy"]:  # of equals, the longest trained
-            self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
-            self.best_weights = self.model.get_weights()
-        checkpoint.restore(self.state, state)
-        seconds, self.started = time.perf_counter() - self.started, time.perf_counter()
-        self.progress["history"].append(
-            {
-                "epoch": epoch + 1,
-                "accuracy": float(logs["digit_accuracy"]),
-                "loss": float(logs["loss"]),
-                "val_accuracy": accuracy,
-                "val_loss": loss,
-                "learning_rate": float(self.model.optimizer.learning_rate),
-                "seconds": round(seconds, 2),
-            }
-        )
-        if self.is_first:
-            checkpoint.save(self.arguments.model, state, self.best_weights, self.progress)
-            self.report()
-
-    def report(self):
-        """Print one line on the epoch that ended, with the time that is left."""
-        history, best = self.progress["history"], self.progress["best"]
-        left = (self.arguments.epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
-        print(
-            f"epoch {len(history)}/{self.arguments.epochs}: loss {history[-1]['loss']:.4f}, validation accuracy "
-            f"{history[-1]['val_accuracy']:.2%}, loss {history[-1]['val_loss']:.4f} (best: epoch {best['epoch']}); "
-            f"{history[-1]['seconds']:.0f} s, about {duration(left)} left",
-            flush=True,
-        )
-
-
-def describe_run(arguments, data):
+def describe_run(arguments: argparse.Namespace, data: Dataset) -> dict:
     """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
     return {
         "preset": arguments.preset,
@@ -192,25 +133,7 @@ def describe_run(arguments, data):
     }
 
 
-def refuse_other_run(begun, asked):
-    """Raise UserError that names the first difference between the run begun and the run asked for, if any."""
-    for key, value in begun.items():
-        if asked.get(key) != value:
-            option = f"--{key.replace('_', '-')}"
-            what = (
-                "other data (their checksum differs)"
-                if key == "data_sha256"
-                else " and this one ".join(
-                    f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, asked.get(key))
-                )
-            )
-            raise UserError(
-                f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
-                "same again, or leave --resume out to start over."
-            )
-
-
-def train(arguments, worker, watch):
+def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.Watch) -> int:
     """Train as `arguments` say, save the best epoch, and return the exit status."""
     print("Loading the data and TensorFlow ...", flush=True)
     import checkpoint
@@ -233,7 +156,7 @@ def train(arguments, worker, watch):
     x_validation, y_validation = x_train[validation], y_train[validation]
     run = describe_run(arguments, data)
     if resume:
-        refuse_other_run(progress["run"], run)
+        checkpoint.refuse_other_run(progress["run"], run)
     else:
         progress = {"run": run, "history": [], "best": None, "options": options}
 
@@ -245,6 +168,7 @@ def train(arguments, worker, watch):
     import tensorflow as tf
 
     import recipe
+    from epochs import Epochs, duration
 
     keras.utils.set_random_seed(arguments.seed)
     tf.config.experimental.enable_op_determinism()
@@ -256,7 +180,8 @@ def train(arguments, worker, watch):
     with strategy.scope(engine, watch):
         model = build_model(fused=True)
         recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
-    epochs = Epochs(model, build_model() if engine else model, arguments, progress, x_validation, y_validation, worker.is_first)
+    path = arguments.model if worker.is_first else None
+    epochs = Epochs(model, build_model() if engine else model, path, progress, x_validation, y_validation)
     if resume:
         checkpoint.restore(epochs.state, state)
         epochs.best_weights = best_weights
@@ -271,23 +196,11 @@ def train(arguments, worker, watch):
     )
 
     if done < arguments.epochs:
-        data = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
-    if done < arguments.epochs and engine:
-        strategy.fit(engine, watch, model, *data, epochs.end)
-    elif done < arguments.epochs:
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=epochs.end)]
-        if sys.stdout.isatty():
-            callbacks.insert(0, keras.callbacks.ProgbarLogger())
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-            model.fit(
-                recipe.training_batches(*data),
-                steps_per_epoch=steps,
-                initial_epoch=done,
-                epochs=arguments.epochs,
-                callbacks=callbacks,
-                verbose=1 if sys.stdout.isatty() else 0,
-            )
+        what = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
+        if engine:
+            strategy.fit(engine, watch, model, *what, epochs.end)
+        else:
+            recipe.fit(model, *what, epochs.end, progress_bar=sys.stdout.isatty())
     if not worker.is_first:
         return 0
     final = build_model()
@@ -304,7 +217,7 @@ def train(arguments, worker, watch):
     return 0
 
 
-def save(model, arguments, progress):
+def save(model: keras.Model, arguments: argparse.Namespace, progress: dict) -> None:
     """Write the model, its LiteRT form, the history and, last, the record that binds them by their checksums."""
     import keras
     import numpy as np
@@ -348,12 +261,7 @@ def save(model, arguments, progress):
     )
 
 
-def duration(seconds):
-    """Return seconds in words: "9 min 20 s"."""
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds >= 60 else f"{seconds:.0f} s"
-
-
-def shown(path):
+def shown(path: str | os.PathLike) -> str:
     """Return a path as people would type it: relative to the current folder where it lies below it."""
     absolute, folder = pathlib.Path(os.path.abspath(path)), pathlib.Path.cwd()
     return printable(absolute.relative_to(folder) if absolute.is_relative_to(folder) else path)
@@ -370,7 +278,7 @@ def _options(arguments):
     return options
 
 
-def resume_command(model_path):
+def resume_command(model_path: pathlib.Path) -> str | None:
     """Return the command that goes on with the interrupted training of a model, or None where there is none."""
     import checkpoint
 
@@ -386,7 +294,7 @@ def _model_option(arguments):
     return "" if arguments.model == MODEL_PATH else f" --model {shlex.quote(shown(arguments.model))}"
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Train as the command line says and return the exit status."""
     arguments = parse_arguments(argv)
     if os.path.isdir(arguments.model):  # False, too, where one may not look: then the lock says so

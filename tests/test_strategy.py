@@ -293,11 +293,10 @@ def learned_weights(engine, mnist, count):
     with strategy.scope(engine, watch):
         network = model.build_model(blocks=((4,), (4,)))
         recipe.compile_model(network, 0.01, 6)
-    data = mnist.x_train[:count], mnist.y_train[:count], 50, 0, 0, 2
+    data = mnist.x_train[:count], mnist.y_train[:count], 50, 0, 0, 2, lambda epoch, values: logs.append(values)
     if engine:
-        strategy.fit(engine, watch, network, *data, lambda epoch, values: logs.append(values))
+        strategy.fit(engine, watch, network, *data)
         network.optimizer.finalize_variable_values(network.trainable_variables)  # which Keras's fit does itself
     else:
-        keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: logs.append(values))
-        network.fit(recipe.training_batches(*data), steps_per_epoch=max(1, count // 50), epochs=2, verbose=0, callbacks=[keep])
+        recipe.fit(network, *data)
     return network.get_weights(), logs

@@ -10,6 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
+import epochs
 import files
 import train
 from conftest import ROOT, TRAINING, command, full_disk, make_arrays, ordinary_user, run, start
@@ -214,7 +215,7 @@ def interrupted(small_data, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train.Epochs, "report", interrupt)
+        patch.setattr(epochs.Epochs, "report", interrupt)
         assert train.main(arguments) == 130
     return arguments
 
