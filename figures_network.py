@@ -1,6 +1,7 @@
 """Pictures of what goes on inside the network: arrays in, a matplotlib Figure out.
 
     import figures_network, insight
+    figures_network.architecture(insight.stages(model))
     figures_network.filters(kernels, "conv_1a")
     figures_network.feature_maps(image, insight.stage_outputs(model, image), label=7)
     figures_network.saliency(images, *insight.saliency(model, images))
@@ -9,8 +10,10 @@ See figures.py on what all figures have in common. Images are (N, 28, 28) uint8,
 """
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
-from figure_style import FOR_AND_AGAINST, add_axes, mosaic, new_figure, show_digit, styled
+from figure_style import BLUE, FOR_AND_AGAINST, GREY, PALE, VERMILLION, add_axes, mosaic, new_figure, show_digit, styled
 
 
 @styled
@@ -103,4 +106,49 @@ def saliency(images, evidence, read, rivals):
             axes.axis("on")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set(visible=True, color="#C8C8C8")
+    return figure
+
+
+@styled
+def architecture(stages: list[tuple[tuple[int, ...], list[str], int]]) -> Figure:
+    """Draw a network as the shapes that a picture takes in it, from left to right, and what leads from one to the next.
+
+    Args:
+        stages: as `insight.stages` returns them. Shapes are (height, width, channels) or (values,).
+    """
+    column, lines = 1.22, max(len(steps) for _, steps, _ in stages)
+    names = 0.75 + 0.19 * lines  # where the words begin, in inches from below; the blocks stand above them
+    middle, top = names + 0.83, names + 2.6
+    figure = new_figure(
+        column * len(stages) + 0.3,
+        top,
+        f"The network: {sum(count for _, _, count in stages):,} parameters",
+        "height and width of a block are those of its maps, its depth the number of maps; below, what makes it",
+    )
+    axes = add_axes(figure, 0, 0, column * len(stages) + 0.3, top)
+    axes.set(xlim=(0, column * len(stages) + 0.3), ylim=(0, top))
+    axes.axis("off")
+    end = 0.0
+    for number, (shape, steps, count) in enumerate(stages):
+        x = 0.15 + column * (number + 0.5)
+        height, width = (shape[0] / 32, shape[1] / 32) if len(shape) == 3 else (1.5 * min(1, 0.4 + shape[0] / 1000), 0.1)
+        depth = 0.03 * shape[2] ** 0.5 if len(shape) == 3 else 0.0
+        left, bottom = x - (width + depth) / 2, middle - (height + depth) / 2
+        if number:
+            axes.annotate(
+                "", (left - 0.04, middle), (end + 0.04, middle), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 1.5}
+            )
+        colour = PALE if not number else VERMILLION if number == len(stages) - 1 else BLUE
+        front = [(0, 0), (width, 0), (width, height), (0, height)]
+        upper = [(0, height), (width, height), (width + depth, height + depth), (depth, height + depth)]
+        side = [(width, 0), (width + depth, depth), (width + depth, height + depth), (width, height)]
+        for corners, strength in ((front, 0.85), (upper, 0.5), (side, 0.65)):
+            places = [(left + across, bottom + up) for across, up in corners]
+            axes.add_patch(Polygon(places, fc=(colour, strength if number else 1), ec="white" if number else GREY, lw=1))
+        end = left + width + depth
+        axes.text(x, names, "x".join(map(str, shape)), ha="center", va="top", fontsize=11.5, fontweight="bold")
+        axes.text(x, names - 0.26, "\n".join(steps or ["the picture"]), ha="center", va="top", fontsize=9.5, linespacing=1.4)
+        if count:
+            axes.text(x, 0.28, f"{count:,}", ha="center", va="top", fontsize=9.5, color=GREY)
+    axes.text(0.15 + column / 2, 0.28, "parameters:", ha="center", va="top", fontsize=9.5, color=GREY)
     return figure

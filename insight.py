@@ -9,7 +9,14 @@ Works for any Keras model of 28x28 pixels to ten digits whose last layer is dens
 figures_data.py draw what comes out.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from files import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 
 def choose_digits(probabilities, at_random=30, unsure=10, seed=0):
@@ -144,3 +151,35 @@ def _last_dense(model):
     if not isinstance(model.layers[-1], Dense):
         raise UserError("the model's last layer is not dense, so its features cannot be drawn; give a model that train.py wrote.")
     return model.layers[-1]
+
+
+def stages(model: keras.Model) -> list[tuple[tuple[int, ...], list[str], int]]:
+    """Return what a picture goes through in a model: each shape that it takes, what leads there, and the weights of that.
+
+    Returns:
+        list of (shape, steps in plain words, parameters), the input's first; layers that keep the shape join the stage before.
+    """
+    found: list[tuple[tuple[int, ...], list[str], int]] = []
+    for layer in model.layers:
+        shape, words, count = tuple(layer.output.shape[1:]), _in_words(layer), layer.count_params()
+        if found and shape == found[-1][0]:
+            found[-1] = shape, found[-1][1] + words, found[-1][2] + count
+        else:
+            found.append((shape, words, count))
+    return found
+
+
+def _in_words(layer):
+    """What a Keras layer does, in the words of a drawing: a list of none, one or two steps."""
+    kind, config = type(layer).__name__, layer.get_config()
+    size = "x".join(map(str, config.get("kernel_size", config.get("pool_size", ()))))
+    words = {
+        "InputLayer": [],
+        "Rescaling": ["scale to 0..1"],
+        "Conv2D": [f"convolution {size}"],
+        "MaxPooling2D": [f"max pooling {size}"],
+        "BatchNormalization": ["batch norm"],
+        "Dropout": [f"dropout {config.get('rate')}"],
+    }.get(kind, [kind if kind == "ReLU" else kind.lower()])
+    activation = config.get("activation", "linear")
+    return words + ([activation] if activation != "linear" else [])

@@ -13,6 +13,7 @@
     confusion_matrix    which digits are taken for which, counts and shares
     reliability         whether the stated confidence can be believed
     mistakes            the misread digits that the network was surest of, with all ten probabilities
+    architecture        the network as blocks: the shapes a picture takes, what leads there, the parameters
     filters             the kernels of the first convolution
     feature_maps        what the first layers make of one test digit
     saliency            what in a picture speaks for the digit that is read, and what against the next likely one
@@ -202,6 +203,13 @@ def draw_mistakes(material):
     return figures.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
 
 
+def draw_architecture(material):
+    import figures_network
+    import insight
+
+    return figures_network.architecture(insight.stages(material.model))
+
+
 def draw_filters(material):
     import numpy as np
 
@@ -260,6 +268,7 @@ FIGURES = {  # name: how to draw it, and what it needs
     "confusion_matrix": (draw_confusion_matrix, ["model", "data"]),
     "reliability": (draw_reliability, ["model", "data"]),
     "mistakes": (draw_mistakes, ["model", "data"]),
+    "architecture": (draw_architecture, ["model"]),
     "filters": (draw_filters, ["model"]),
     "feature_maps": (draw_feature_maps, ["model", "data", "image"]),
     "saliency": (draw_saliency, ["model", "data"]),

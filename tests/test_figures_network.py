@@ -44,3 +44,19 @@ def test_saliency():
     shown = figure.axes[1].images[0]
     assert shown.norm.vmin == -shown.norm.vmax  # no influence is white
     check_layout(figure)
+
+
+def test_architecture():
+    stages = [
+        ((28, 28, 1), ["scale to 0..1"], 0),
+        ((24, 24, 32), ["convolution 5x5"], 832),
+        ((12, 12, 32), ["max pooling 2x2", "batch norm", "ReLU"], 128),
+        ((4608,), ["flatten"], 0),
+        ((10,), ["dense", "softmax"], 46090),
+    ]
+    figure = figures_network.architecture(stages)
+    words = texts(figure)
+    assert "The network: 47,050 parameters" in words
+    assert {"28x28x1", "12x12x32", "4608", "10", "max pooling 2x2\nbatch norm\nReLU", "46,090"} <= set(words)
+    assert len(figure.axes[0].patches) == 3 * len(stages)  # three faces of each block
+    check_layout(figure)

@@ -34,6 +34,23 @@ def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
     assert insight.first_convolution(model).name == "conv"
 
 
+def test_stages_are_the_shapes_of_a_picture_and_all_parameters():
+    from model import build_model
+
+    model = build_model(blocks=((4,), (6,)), dropout=0.25)
+    stages = insight.stages(model)
+    assert [shape for shape, _, _ in stages] == [(28, 28, 1), (24, 24, 4), (12, 12, 4), (10, 10, 6), (600,), (10,)]
+    assert [steps for _, steps, _ in stages] == [
+        ["scale to 0..1"],
+        ["convolution 5x5"],
+        ["max pooling 2x2", "batch norm", "ReLU"],
+        ["convolution 3x3", "batch norm", "ReLU"],
+        ["flatten", "dropout 0.25"],
+        ["dense", "softmax"],
+    ]
+    assert sum(count for _, _, count in stages) == model.count_params()
+
+
 def test_model_without_convolution_is_refused():
     import keras
 

@@ -47,6 +47,7 @@ def test_writes_every_picture(arguments, tmp_path, capsys, monkeypatch):
     folder = tmp_path / "new" / "pictures"
     assert visualize.main([*arguments, "--output-dir", str(folder), "--image", "17"]) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
+        "architecture.png",
         "augmentation.png",
         "confusion_matrix.png",
         "embedding.png",
@@ -64,7 +65,7 @@ def test_writes_every_picture(arguments, tmp_path, capsys, monkeypatch):
         with Image.open(path) as picture:
             assert picture.format == "PNG" and min(picture.size) > 250
             assert np.asarray(picture.convert("L")).std() > 5  # not blank
-    assert capsys.readouterr().out.count("wrote ") == 12
+    assert capsys.readouterr().out.count("wrote ") == 13
 
 
 def test_draws_the_digit_that_was_asked_for(model, arguments):
