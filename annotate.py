@@ -22,7 +22,7 @@ SURE_FROM = 0.9
 INK, GREY, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
 
-def draw_reading(image, record, pictures):
+def draw_reading(image: np.ndarray, record: dict, pictures: np.ndarray) -> Image.Image:
     """Draw one reading.
 
     Args:
@@ -71,7 +71,7 @@ def draw_reading(image, record, pictures):
     return canvas
 
 
-def draw_tile(picture, digit, unit=1):
+def draw_tile(picture: np.ndarray, digit: dict, unit: float = 1) -> Image.Image:
     """Return one enlarged 28x28 picture with its digit, confidence and runner-up below.
 
     Args:
@@ -91,7 +91,7 @@ def draw_tile(picture, digit, unit=1):
     return tile
 
 
-def draw_boxes(photo, digits, scale):
+def draw_boxes(photo: Image.Image, digits: list[dict], scale: float) -> None:
     """Draw a box around each digit, with a tag that names it, onto `photo` (PIL image, changed).
 
     Args:
@@ -122,12 +122,12 @@ def draw_boxes(photo, digits, scale):
         draw.text((x + width / 2, y + height - 4), share, PAPER, percent_font, anchor="md")
 
 
-def colour_of(confidence):
+def colour_of(confidence: float) -> tuple[int, int, int]:
     """Return the colour (R, G, B) that says whether a confidence is high."""
     return SURE if confidence >= SURE_FROM else UNSURE
 
 
-def percent(probability):
+def percent(probability: float) -> str:
     """Return a probability for people: "99.8 %"."""
     return f"{100 * probability:.1f} %"
 

@@ -19,6 +19,7 @@ import ruled_paper
 from mnist_format import already_mnist, mnist_normalise
 from strokes import (
     MOST_STROKES,
+    Strokes,
     cut_stroke,
     drop_border,
     drop_specks,
@@ -89,13 +90,13 @@ class Layout(NamedTuple):
 
     pictures: np.ndarray
     boxes: np.ndarray
-    candidates: list
-    lines: list
+    candidates: list[Candidate]
+    lines: list[Line]
     clutter: float
     crowded: bool = False
 
 
-def split_pieces(strokes, line, width):
+def split_pieces(strokes: Strokes, line: np.ndarray, width: float) -> list[tuple[int, np.ndarray, float, float]]:
     """Cut the wide strokes of one line into pieces.
 
     Returns:
@@ -115,7 +116,7 @@ def split_pieces(strokes, line, width):
     return pieces
 
 
-def piece_span(boxes, piece):
+def piece_span(boxes: np.ndarray, piece: tuple) -> tuple[int, int, int, int]:
     """Return x0, y0, x1, y1 of a piece's ink."""
     i, mask = piece[:2]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -123,7 +124,7 @@ def piece_span(boxes, piece):
     return int(x + columns[0]), int(y + rows[0]), int(x + columns[-1] + 1), int(y + rows[-1] + 1)
 
 
-def join(pieces, boxes):
+def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
     """Paste pieces into one mask. Returns (mask (h, w) bool, x, y of its upper left corner)."""
     x0 = min(boxes[i][0] for i, *_ in pieces)
     y0 = min(boxes[i][1] for i, *_ in pieces)
@@ -137,7 +138,7 @@ def join(pieces, boxes):
     return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
 
 
-def versions(ink):
+def versions(ink: inks.Ink) -> list[tuple[Strokes, np.ndarray, float]]:
     """Propose versions of the strokes of a picture: as they are, and with what may be printed taken away.
 
     Args:
@@ -150,7 +151,7 @@ def versions(ink):
     back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
     plain = label_strokes(ink.mask)
     framed, alone = ruled_paper.frames(plain)
-    sets = []
+    sets: list[tuple[Strokes, float]] = []
     if not framed.any() or alone:
         sets.append((plain, 3.0 * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
@@ -163,7 +164,7 @@ def versions(ink):
         strokes = label_strokes(inks.cut_out(strength, ink.covered))
         framed, _ = ruled_paper.frames(strokes)
         sets.append((keep_strokes(strokes, ~framed), 0.7))
-    found = []
+    found: list[tuple[Strokes, np.ndarray, float]] = []
     for strokes, cost in sets:
         strokes, dropped = drop_border(strokes, ink.mask.shape)
         strokes = drop_specks(strokes)
@@ -178,7 +179,7 @@ def versions(ink):
     return found
 
 
-def original_box(x, y, w, h, matrix, shape):
+def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
     """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
     corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
     low, high = np.floor(corners.min(axis=0) + 0.25), np.ceil(corners.max(axis=0) - 0.25)
@@ -187,7 +188,7 @@ def original_box(x, y, w, h, matrix, shape):
     return [*low, *np.clip(high.astype(int), low + 1, limit)]
 
 
-def find(image, invert="auto"):
+def find(image: np.ndarray, invert: str = "auto") -> Layout:
     """Find the candidates for digits in a picture.
 
     Args:
@@ -199,12 +200,12 @@ def find(image, invert="auto"):
     """
     picture = already_mnist(image, invert)
     if picture is not None:
-        left, top, width, height = cv2.boundingRect((picture > 64).astype(np.uint8))
-        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(width, height))
-        return Layout(
-            picture[None], np.array([[left, top, left + width, top + height]], np.int32), [whole], [Line(0, 0.0, np.ones(1))], 0.0
-        )
-    pictures, boxes, candidates, lines, crowded = [], [], [], [], False
+        x, y, w, h = cv2.boundingRect((picture > 64).astype(np.uint8))
+        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(w, h))
+        return Layout(picture[None], np.array([[x, y, x + w, y + h]], np.int32), [whole], [Line(0, 0.0, np.ones(1))], 0.0)
+    pictures, boxes, crowded = [], [], False
+    candidates: list[Candidate] = []
+    lines: list[Line] = []
     ink = inks.find_ink(image, invert)
     for version, (strokes, matrix, cost) in enumerate(versions(ink)):
         width = stroke_width(strokes.labels > 0)
@@ -248,7 +249,7 @@ def find(image, invert="auto"):
     return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
 
 
-def prepare_single(image, invert="auto"):
+def prepare_single(image: np.ndarray, invert: str = "auto") -> np.ndarray:
     """Draw all the ink of a picture that holds exactly one digit as MNIST would, however many strokes it has.
 
     Args:

@@ -9,10 +9,12 @@ each line picks the reading with the best evidence; what is left without evidenc
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 import digit_finder
+from digit_finder import Candidate, Layout
 
 MIN_CONFIDENCE = 0.95  # chosen on handwriting kept for development; see the class
 STRONG_SHARE = 0.4  # of a line's digits have min_confidence: half or more in writing, a third in texture
@@ -38,14 +40,16 @@ class DigitReader:
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
     """
 
-    def __init__(self, network, min_confidence=MIN_CONFIDENCE, invert="auto"):
+    def __init__(
+        self, network: Callable[[np.ndarray], np.ndarray], min_confidence: float = MIN_CONFIDENCE, invert: str = "auto"
+    ) -> None:
         self.network, self.min_confidence, self.invert = network, min_confidence, invert
 
-    def read(self, images, single=False, top_k=3):
+    def read(self, images: list[np.ndarray], single: bool = False, top_k: int = 3) -> list[dict]:
         """Read a list of (H, W, 3) uint8 images. Returns one record each; see `read_layouts`."""
         return self.read_layouts([digit_finder.find(image, self.invert) for image in images], single, top_k)
 
-    def read_layouts(self, layouts, single=False, top_k=3):
+    def read_layouts(self, layouts: list[Layout], single: bool = False, top_k: int = 3) -> list[dict]:
         """Read what `digit_finder.find` returned for several images, with one call of the network.
 
         Args:
@@ -77,7 +81,7 @@ class DigitReader:
         return records
 
 
-def choose_single(layout, confidences):
+def choose_single(layout: Layout, confidences: list[float]) -> int:
     """Return the index of the candidate that reads best as the one digit, by each one's highest probability."""
 
     def worth(i):
@@ -88,7 +92,7 @@ def choose_single(layout, confidences):
     return max(range(len(layout.candidates)), key=worth)
 
 
-def choose_lines(layout, digits, confidences, min_confidence):
+def choose_lines(layout: Layout, digits: list[int], confidences: list[float], min_confidence: float) -> list[list[int]]:
     """Choose the lines of the number.
 
     Args:
@@ -101,22 +105,24 @@ def choose_lines(layout, digits, confidences, min_confidence):
     """
     if layout.clutter > MOST_CLUTTER:
         return []
-    members = {}
+    members: dict[int, list[int]] = {}
     for i, c in enumerate(layout.candidates):
         members.setdefault(c.line, []).append(i)
-    readings = {}
+    costs: dict[int, float] = {}  # of each version
+    readings: dict[int, list[list[int]]] = {}  # of each version in which anything is read
     for number, line in enumerate(layout.lines):
-        reading = readings.setdefault(line.version, [line.cost, []])
         cost, chosen = best_path(line.pieces, members[number], layout.candidates, confidences)
-        reading[0] += cost + LINE_COST
+        costs.setdefault(line.version, line.cost)
+        costs[line.version] += cost + LINE_COST
         chosen = accept(chosen, layout.candidates, digits, confidences, min_confidence)
         if chosen:
-            reading[1].append(chosen)
-    readings = [reading for reading in readings.values() if reading[1]]
-    return min(readings, key=lambda reading: reading[0])[1] if readings else []
+            readings.setdefault(line.version, []).append(chosen)
+    return readings[min(readings, key=lambda version: costs[version])] if readings else []
 
 
-def accept(chosen, candidates, digits, confidences, min_confidence):
+def accept(
+    chosen: list[int], candidates: list[Candidate], digits: list[int], confidences: list[float], min_confidence: float
+) -> list[int]:
     """Keep those of a line's candidates (indices) that may be digits, if enough of them are digits beyond doubt."""
     chosen = [i for i in chosen if candidates[i].thickness <= (THICKEST_ONE if digits[i] == 1 else THICKEST)]
     certain = any(confidences[i] * math.exp(-CUT_DOUBT * candidates[i].cuts) >= min_confidence for i in chosen)
@@ -127,7 +133,9 @@ def accept(chosen, candidates, digits, confidences, min_confidence):
     return [i for i in chosen if confidences[i] >= min(WEAK_CONFIDENCE, min_confidence)]
 
 
-def best_path(pieces, members, candidates, confidences):
+def best_path(
+    pieces: np.ndarray, members: list[int], candidates: list[Candidate], confidences: list[float]
+) -> tuple[float, list[int]]:
     """Choose the runs of pieces that together explain a line best (dynamic programming from left to right).
 
     Args:
@@ -139,8 +147,9 @@ def best_path(pieces, members, candidates, confidences):
         (cost, list of indices of the chosen candidates from left to right).
     """
     count = len(pieces)
-    best, back = [0.0] + [math.inf] * count, [None] * (count + 1)
-    ending = {}
+    best = [0.0] + [math.inf] * count
+    back: list[tuple[int, int | None]] = [(0, None)] * (count + 1)  # where the best path to here came from, and by which run
+    ending: dict[int, list[int]] = {}
     for i in members:
         ending.setdefault(candidates[i].last, []).append(i)
     for end in range(count):
@@ -158,13 +167,13 @@ def best_path(pieces, members, candidates, confidences):
                 best[end + 1], back[end + 1] = cost, (c.first, i)
     path, end = [], count
     while end:
-        end, i = back[end]
-        if i is not None:
-            path.append(i)
+        end, run = back[end]
+        if run is not None:
+            path.append(run)
     return best[count], path[::-1]
 
 
-def make_record(layout, probabilities, lines, top_k):
+def make_record(layout: Layout, probabilities: np.ndarray, lines: list[list[int]], top_k: int) -> dict:
     """Return the record of one image; see `DigitReader.read_layouts`."""
     digits, whole = [], 1.0
     for i in [i for line in lines for i in line]:

@@ -19,6 +19,7 @@ import os
 import re
 import stat
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -26,6 +27,7 @@ from PIL import Image
 import quiet
 from files import UserError, printable, reason
 
+Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray  # what `load_image` takes
 MAX_PIXELS = 89_478_485  # Pillow's own decompression-bomb limit: 256 MiB of RGB
 MAX_STREAM_BYTES = 1 << 29  # a stream has no size to look at beforehand
 
@@ -62,7 +64,7 @@ _UPRIGHT = {
 _EXIF_ORIENTATION = 0x0112
 
 
-def load_image(source, name=None, notes=None):
+def load_image(source: Source, name: str | None = None, notes: list[str] | None = None) -> np.ndarray:
     """Return a picture as it should be seen.
 
     EXIF orientation is applied; transparency is flattened on white, or on black where nothing would show
@@ -99,7 +101,7 @@ def load_image(source, name=None, notes=None):
     return _load_array(source, name)
 
 
-def to_uint8(values):
+def to_uint8(values: np.ndarray) -> np.ndarray:
     """Scale numbers to 0..255, black to white, by one rule.
 
     Booleans are black and white, uint8 stays, uint16 is divided by 257. Other numbers have no fixed range:
@@ -122,7 +124,7 @@ def to_uint8(values):
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
         return (values >> 8).astype(np.uint8)  # n // 257 but for a rounding error
-    whites = (255, 65535)
+    whites: tuple[int, ...] = (255, 65535)
     if values.dtype.kind == "f":
         whites = (1, *whites)
         finite = np.isfinite(values)
@@ -244,7 +246,7 @@ def _flatten(image):
     for background in ("white", "black"):
         flat = Image.new("RGB", image.size, background)
         flat.paste(image, mask=image.getchannel("A"))
-        if flat.convert("L").getextrema()[0] < 192:
+        if np.asarray(flat.convert("L")).min() < 192:
             break
     return flat
 

@@ -6,6 +6,7 @@ for folder, names, error in find_images(["scan.png", "photos/", "more/*.jpg"]): 
 import glob
 import os
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from files import printable, reason
@@ -43,11 +44,11 @@ class Group(NamedTuple):
     """
 
     folder: str
-    names: list
-    error: str = None
+    names: list[str]
+    error: str | None = None
 
 
-def find_images(paths, recursive=False):
+def find_images(paths: Iterable[str], recursive: bool = False) -> list[Group]:
     """Return what the user named, as groups of files in order: paths as given, a folder's names sorted naturally.
 
     Hidden files and files without an image's ending are left out of folders. A pattern stands for what a
@@ -78,7 +79,7 @@ def find_images(paths, recursive=False):
     return groups
 
 
-def natural_key(name):
+def natural_key(name: str) -> str:
     """Return the sort key (str) under which `page10` comes after `page9`: numbers by their length, then digits."""
 
     def number(match):

@@ -6,21 +6,28 @@
     record["digits"][0]                          # {"digit": 2, "confidence": 0.99, "box": [x0, y0, x1, y1],
                                                  #  "top": [[2, 0.99], [7, 0.005], [1, 0.001]]}
 
-`read_images` does the same for many, in the order given, each as soon as it is done. A handful is read in
-this process; for more, worker processes each read a batch at a time (finding digits is many small steps
-of Python, which threads cannot share), and only a few batches are under way at any time, so memory does
-not grow with the number of files.
+`read_images` does the same for many, in the order given, each as soon as it is done. A handful is read in this process;
+for more, worker processes each read a batch at a time (finding digits is many small steps of Python, which threads cannot
+share), and only a few batches are under way at any time, so memory does not grow with the number of files.
 """
 
+from __future__ import annotations
+
 import collections
+import contextlib
 import functools
 import itertools
 import os
-from typing import NamedTuple
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import files
 import network
 from files import UserError, printable
+
+if TYPE_CHECKING:
+    from image_loader import Source
 
 BATCH_IMAGES = 32  # at most this many images go through the network together
 BATCH_BYTES = 1 << 18  # ... and about this much of encoded image: photographs go one by one
@@ -31,10 +38,10 @@ MAX_WORKERS = 4  # each takes about 80 MB
 class Settings(NamedTuple):
     """How to read; see `read_image`."""
 
-    model_path: str = None
+    model_path: str | None = None
     runtime: str = "auto"
     single: bool = False
-    min_confidence: float = None
+    min_confidence: float | None = None
     invert: str = "auto"
     top_k: int = 3
 
@@ -43,19 +50,27 @@ class Job(NamedTuple):
     """One picture to read.
 
     Attributes:
-        name: what the record calls it.
+        name: what the record calls it; None for a picture without a path.
         source: what `image_loader.load_image` takes. In `read_images` a path or bytes, which go to other processes.
         annotated: where to write the annotated copy (PNG), or None.
         error: when not None, the picture is known to be unreadable, and this is why.
     """
 
-    name: str
-    source: object
-    annotated: str = None
-    error: str = None
+    name: str | None
+    source: Source
+    annotated: str | None = None
+    error: str | None = None
 
 
-def read_image(source, model_path=None, runtime="auto", single=False, min_confidence=None, invert="auto", top_k=3):
+def read_image(
+    source: Source,
+    model_path: str | os.PathLike | None = None,
+    runtime: str = "auto",
+    single: bool = False,
+    min_confidence: float | None = None,
+    invert: str = "auto",
+    top_k: int = 3,
+) -> dict:
     """Read the digits in one picture.
 
     Args:
@@ -77,7 +92,8 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
     Raises:
         UserError: the picture or the model cannot be read.
     """
-    settings = Settings(model_path and os.fspath(model_path), runtime, single, min_confidence, invert, top_k)
+    path = None if model_path is None else os.fspath(model_path)
+    settings = Settings(path, runtime, single, min_confidence, invert, top_k)
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     (record,) = _cached_reader(settings, _stamp(model_path)).read([Job(name, source)])
     if record["error"]:
@@ -85,7 +101,9 @@ def read_image(source, model_path=None, runtime="auto", single=False, min_confid
     return record
 
 
-def read_images(jobs, settings=Settings(), warn=network.print_note):
+def read_images(
+    jobs: Iterable[Job], settings: Settings = Settings(), warn: Callable[[str], object] = network.print_note
+) -> Iterator[dict]:
     """Read many pictures. Worker processes import the main script: keep its work under `if __name__ == "__main__"`.
 
     Args:
@@ -104,12 +122,8 @@ def read_images(jobs, settings=Settings(), warn=network.print_note):
     first = list(itertools.islice(batches, FEW_BATCHES))
     batches = itertools.chain(first, batches)
     workers = min(_processors(), MAX_WORKERS)
-    if (
-        len(first) == FEW_BATCHES
-        and workers > 1
-        and settings.runtime != "keras"
-        and network.litert_obstacle(settings.model_path) is None
-    ):
+    worthwhile = len(first) == FEW_BATCHES and workers > 1
+    if worthwhile and settings.runtime != "keras" and network.litert_obstacle(settings.model_path) is None:
         for sentence in network.mismatches(settings.model_path):
             warn(sentence)
         yield from _read_in_processes(batches, settings._replace(runtime="litert"), workers)
@@ -130,7 +144,7 @@ class ImageReader:
         UserError: the model cannot be read.
     """
 
-    def __init__(self, settings=Settings(), warn=network.print_note):
+    def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = network.print_note) -> None:
         import digit_finder  # here and not above: these import NumPy, OpenCV and Pillow
         import digit_reader
         import image_loader
@@ -143,11 +157,11 @@ class ImageReader:
             **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
         )
 
-    def read(self, jobs):
+    def read(self, jobs: list[Job]) -> list[dict]:
         """Read a list of Job with one call of the network. Returns their records; see `read_images`."""
         records, found = [], []
         for job in jobs:
-            record = {"file": job.name, "text": "", "confidence": None, "digits": [], "notes": [], "error": job.error}
+            record: dict = {"file": job.name, "text": "", "confidence": None, "digits": [], "notes": [], "error": job.error}
             records.append(record)
             name = printable(job.name or "the image")
             if job.error is None:
@@ -160,12 +174,10 @@ class ImageReader:
                 except MemoryError:
                     record["error"] = f"{name} does not fit into memory; scale it down."
                 except Exception as error:  # one strange picture must not cost the reading of the others
-                    record["error"] = (
-                        f"{name} meets a fault in this program ({type(error).__name__}: "
-                        f"{printable(str(error))}); please report it with the image."
-                    )
+                    fault = f"{type(error).__name__}: {printable(str(error))}"
+                    record["error"] = f"{name} meets a fault in this program ({fault}); please report it with the image."
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
-        for (record, layout, image, annotated), reading in zip(found, readings):
+        for (record, layout, original, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")
             record.update(reading)
             if layout.crowded and record["digits"]:
@@ -174,7 +186,7 @@ class ImageReader:
                     "smallest were left out. Crop it and read the parts."
                 )
             if annotated:
-                _write_annotated(annotated, image, record, pictures)
+                _write_annotated(annotated, original, record, pictures)
                 record["annotated"] = annotated
         return records
 
@@ -215,12 +227,12 @@ def _read_in_processes(batches, settings, workers):
     from concurrent.futures.process import BrokenProcessPool
 
     # "spawn" everywhere: a fork would copy the threads' locks of whatever this process has loaded.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (settings,)) as pool:
-        pending = collections.deque()
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker) as pool:
+        pending: collections.deque = collections.deque()  # of (batch, future of its records)
         try:
             for batch in batches:
                 with _interrupts_blocked():
-                    pending.append((batch, pool.submit(_read_batch, batch)))
+                    pending.append((batch, pool.submit(_read_batch, settings, batch)))
                 if len(pending) >= 4 * workers:
                     yield from pending.popleft()[1].result()
             while pending:
@@ -237,43 +249,37 @@ def _read_in_processes(batches, settings, workers):
                 future.cancel()
 
 
-class _interrupts_blocked:
+@contextlib.contextmanager
+def _interrupts_blocked():
     """Start processes that never see Ctrl-C: it is for the one that writes the output, which ends the others."""
-
-    def __enter__(self):
-        import signal
-
-        if hasattr(signal, "pthread_sigmask"):
-            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-    def __exit__(self, *_):
-        import signal
-
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(settings):
+def _start_worker():
     import multiprocessing
-    import signal
     import threading
 
     import cv2
 
-    global _worker_settings
-    _worker_settings = settings
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)  # the processes are what is parallel
 
-    def end_with_parent():  # a parent that is killed cannot tell its workers to end
-        multiprocessing.parent_process().join()
+    def end_with(parent):  # a parent that is killed cannot tell its workers to end
+        parent.join()
         os._exit(1)
 
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 
 
-def _read_batch(jobs):
-    return _cached_reader(_worker_settings, None).read(jobs)
+def _read_batch(settings, jobs):
+    return _cached_reader(settings, None).read(jobs)
 
 
 @functools.lru_cache(maxsize=2)

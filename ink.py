@@ -44,7 +44,7 @@ class Ink(NamedTuple):
     clutter: float
 
 
-def working_size(image):
+def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
     """Reduce a big photograph, enlarge a small bitmap.
 
     Args:
@@ -65,18 +65,18 @@ def working_size(image):
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
 
 
-def odd(size, least=3):
+def odd(size: float, least: int = 3) -> int:
     """Return the odd whole number nearest to `size`, at least `least` (OpenCV's kernels are odd)."""
     return max(least, int(size) // 2 * 2 + 1)
 
 
-def quantile(values, share):
+def quantile(values: np.ndarray, share: float) -> float:
     """Return the value of `values` (any shape, not empty) below which a `share` of them lie, without interpolation."""
     place = int(share * (values.size - 1))
     return float(np.partition(values, place, axis=None)[place])
 
 
-def otsu(values):
+def otsu(values: np.ndarray) -> float:
     """Return Otsu's threshold of non-negative `values` (any shape): midway between the means of the two classes."""
     top = float(values.max(initial=0))
     if top <= 0:
@@ -86,7 +86,7 @@ def otsu(values):
     return float(steps[high].mean() + steps[~high].mean()) / 2 * top / 255 if 0 < high.sum() < high.size else 0.0
 
 
-def border_plane(image):
+def border_plane(image: np.ndarray) -> np.ndarray:
     """Fit a plane of colour to the picture's border, so robustly that strokes touching it do not matter.
 
     Args:
@@ -114,7 +114,7 @@ def border_plane(image):
     return design @ fit
 
 
-def background(image, scale):
+def background(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the paper under the ink: its colour and light at every pixel.
 
     A median over a wide window forgets thin strokes and follows shadows' edges. Where strokes are bold it
@@ -149,15 +149,15 @@ def background(image, scale):
     filled = cv2.blur(small * paper[..., None], window) / np.maximum(weight, 1e-6)[..., None]
     filled = np.where((weight > 0.05)[..., None], filled, wide)
     repaired = np.where(covered[..., None] > 0, filled, small)
-    narrow = cv2.medianBlur(np.clip(repaired, 0, 255).astype(np.uint8), min(odd(side / 5), 255)).astype(np.float32)
-    narrow = cv2.GaussianBlur(narrow, (0, 0), 1.5)
+    narrow = cv2.medianBlur(np.clip(repaired, 0, 255).astype(np.uint8), min(odd(side / 5), 255))
+    narrow = cv2.GaussianBlur(narrow.astype(np.float32), (0, 0), 1.5)
     if factor < 1:
         narrow = cv2.resize(narrow, (width, height), interpolation=cv2.INTER_LINEAR)
         covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST)
     return narrow, covered > 0
 
 
-def ink_colour(difference):
+def ink_colour(difference: np.ndarray) -> np.ndarray:
     """Return the unit vector along which the ink differs from the paper most: the channel mix to look at.
 
     It is the principal direction of the strongest differences, so blue ink, red ink and yellow chalk each
@@ -179,7 +179,7 @@ def ink_colour(difference):
     return (-vector if vector.sum() > 0 else vector).astype(np.float32)
 
 
-def is_light_on_dark(strength, invert="auto"):
+def is_light_on_dark(strength: np.ndarray, invert: str = "auto") -> bool:
     """Decide whether the ink is lighter than its paper.
 
     The paper is what lies around the ink, so it fills the border; and ink covers less than paper does, so
@@ -198,7 +198,7 @@ def is_light_on_dark(strength, invert="auto"):
     return float((sample * sample * sample).sum()) < 0
 
 
-def noise_level(strength):
+def noise_level(strength: np.ndarray) -> float:
     """Return the standard deviation of the paper's grain in grey levels, robust to the ink (Immerkaer 1996)."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     response = np.abs(cv2.filter2D(strength, -1, kernel))
@@ -206,7 +206,7 @@ def noise_level(strength):
     return quantile(response.ravel()[::step], 0.5) / (6 * 0.6745)
 
 
-def threshold(strength, covered):
+def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     """Return the strength that divides ink from paper, or 0.0 where nothing stands out.
 
     Otsu's method needs both classes in fair numbers: it looks only at the surroundings of what is strong.
@@ -227,7 +227,7 @@ def threshold(strength, covered):
     return level if level >= least else 0.0
 
 
-def hysteresis(strength, level, low):
+def hysteresis(strength: np.ndarray, level: float, low: float) -> np.ndarray:
     """Return the (h, w) bool mask of strength > low, where that is connected to strength > level (Canny 1986)."""
     count, labels = cv2.connectedComponents((strength > low).astype(np.uint8), connectivity=8)
     seen = np.zeros(count, bool)
@@ -236,13 +236,13 @@ def hysteresis(strength, level, low):
     return seen[labels]
 
 
-def cut_out(strength, covered):
+def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Return the (h, w) bool mask of the ink in `strength` (h, w) float32; empty when nothing stands out."""
     level = threshold(strength, covered)
     return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
 
 
-def measure_clutter(difference, mask):
+def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
     """Return how far the picture is from plain paper beside the ink: the 90th percentile against the ink's median.
 
     Args:
@@ -257,7 +257,7 @@ def measure_clutter(difference, mask):
     return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0
 
 
-def find_ink(image, invert="auto"):
+def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     """Separate the pen strokes of a picture from its paper.
 
     Args:
@@ -270,7 +270,7 @@ def find_ink(image, invert="auto"):
     small, scale = working_size(image)
     small = paint_over_desk(small)
     paper, covered = background(small, scale)
-    difference = cv2.subtract(small.astype(np.float32), paper)
+    difference: np.ndarray = cv2.subtract(small.astype(np.float32), paper)
     if max(small.shape) > 300:  # the grain of paper and sensor
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
     mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from strokes import stroke_width
 
 
-def fit(ink):
+def fit(ink: np.ndarray) -> np.ndarray:
     """Draw ink as MNIST draws digits: 20x20 box, aspect ratio kept, centre of mass at the centre of 28x28.
 
     LeCun's recipe (rebuilt in facebookresearch/qmnist): a digit is fitted into 20x20 with anti-aliasing and then
@@ -37,7 +37,7 @@ def fit(ink):
     return picture
 
 
-def mnist_normalise(ink):
+def mnist_normalise(ink: np.ndarray) -> np.ndarray:
     """Draw ink as MNIST would (see `fit`), with a pen of MNIST's width or wider.
 
     Strokes thinner than MNIST's thinnest are made as wide, because a hair line of one pixel on 500 would fade to
@@ -59,7 +59,7 @@ def mnist_normalise(ink):
     return fit(np.clip(ink, 0, 1))
 
 
-def already_mnist(image, invert="auto"):
+def already_mnist(image: np.ndarray, invert: str = "auto") -> np.ndarray | None:
     """Return a picture that is in MNIST's own format as it is, ink on 0; None when it is not.
 
     That is: 28x28, grey, a border of plain paper, ink that spans 20 pixels (18 to 22) and whose centre of mass lies within a
@@ -86,6 +86,6 @@ def already_mnist(image, invert="auto"):
     _, _, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
     if not 18 <= max(width, height) <= 22 or ink.max() < 160:
         return None
-    moments = cv2.moments(cv2.subtract(ink, 24))
+    moments = cv2.moments(np.maximum(ink, 24) - 24)
     x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     return np.ascontiguousarray(ink) if max(abs(x - 14), abs(y - 14)) <= 1.2 else None

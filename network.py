@@ -14,25 +14,35 @@ LiteRT is native code that trusts its input. A model that you do not trust belon
 which nothing in the file is executed: `runtime="keras"`.
 """
 
+from __future__ import annotations
+
 import importlib.util
+import os
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import files
 import quiet
 from files import UserError, printable
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RUNTIMES = ("auto", "litert", "keras")
 MAX_BATCH = 64  # LiteRT is as quick with 8 pictures at a time as with 256, in less memory
 MAX_FILE_BYTES = 64 << 20  # a model or record of this project is a few MB at most
 
 
-def print_note(sentence):
+def print_note(sentence: str) -> None:
     """Print a sentence on standard error."""
     print(sentence, file=sys.stderr)
 
 
-def load_network(model_path=None, runtime="auto", threads=1, warn=print_note):
+def load_network(
+    model_path: str | os.PathLike | None = None, runtime: str = "auto", threads: int = 1, warn: Callable[[str], object] = print_note
+) -> LiteRTNetwork | KerasNetwork:
     """Load a trained network.
 
     Args:
@@ -70,7 +80,7 @@ def load_network(model_path=None, runtime="auto", threads=1, warn=print_note):
     return KerasNetwork(path)
 
 
-def litert_obstacle(model_path=None):
+def litert_obstacle(model_path: str | os.PathLike | None = None) -> str | None:
     """Return why the LiteRT export of a model cannot be used, or None. Nothing is loaded or imported.
 
     Args:
@@ -95,7 +105,7 @@ def litert_obstacle(model_path=None):
     return None
 
 
-def mismatches(model_path=None):
+def mismatches(model_path: str | os.PathLike | None = None) -> list[str]:
     """Return, as sentences, what does not belong together among a model, its record and its history.
 
     train.py writes NAME.json and NAME.csv beside NAME.keras; the record names the model by its SHA-256 and
@@ -135,7 +145,7 @@ class LiteRTNetwork:
 
     runtime = "litert"
 
-    def __init__(self, path, threads=1):
+    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         # From memory: a file that is replaced while it is mapped would end the process with a bus error.
@@ -147,7 +157,7 @@ class LiteRTNetwork:
             raise ValueError("it does not map 28x28 pixels to 10 digits")
         self._given, self._answer = given["index"], answer["index"]
 
-    def __call__(self, pictures):
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 pictures, ink 255 on 0."""
         return _in_batches(self._run, pictures)
 
@@ -171,13 +181,13 @@ class KerasNetwork:
 
     runtime = "keras"
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         import model
 
         with quiet.native_output():
             self._model = model.load_model(path)
 
-    def __call__(self, pictures):
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 pictures, ink 255 on 0."""
         return _in_batches(self._model.predict_on_batch, pictures)
 
@@ -192,16 +202,18 @@ def _in_batches(run, pictures):
     answers = [
         run(pictures[start : start + MAX_BATCH, ..., np.newaxis].astype(np.float32)) for start in range(0, len(pictures), MAX_BATCH)
     ]
-    answers = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
-    if not np.isfinite(answers).all():
+    probabilities = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
+    if not np.isfinite(probabilities).all():
         raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
-    return answers
+    return probabilities
 
 
-def default_path(path=None):
+def default_path(path: str | os.PathLike | None = None) -> pathlib.Path:
     """Return `path` as a pathlib.Path; without one, where the model in the box is."""
     if path is None:
-        from model import MODEL_PATH as path
+        from model import MODEL_PATH
+
+        path = MODEL_PATH
     return pathlib.Path(path)
 
 

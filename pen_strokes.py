@@ -45,7 +45,8 @@ def _stroke_matrix(corners, steps=7):
 @functools.cache
 def _parse(shape):
     """Turn a shape's text into (control points (2, P, 2) of its two ends, curve matrix (S, P), ends of strokes)."""
-    ends, matrices = [], []
+    ends = []
+    matrices: list[np.ndarray] = []
     for variant in shape.split(">"):
         points, matrices = [], []
         for stroke in variant.split("/"):
@@ -128,7 +129,7 @@ def _wear(ink, rng):
     return ink
 
 
-def draw_digits(count, seed):
+def draw_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw digits in the forms of `DIGITS`.
 
     Args:
@@ -181,7 +182,7 @@ def _filled(rng):
     look = rng.random()
     if look < 0.7:  # as after a threshold
         texture = np.where(texture > rng.uniform(0, 150) * (look < 0.45), 255.0, 0.0)
-    outline = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    outline = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     shape = rng.random()
     if shape < 0.45:
         outline = np.concatenate(_trace(_choose(SILHOUETTES, rng)[-1], rng))
@@ -192,12 +193,12 @@ def _filled(rng):
         tilt = rng.uniform(-0.7, 0.7)  # upright it could be a broad 1
         outline = 0.5 + blob @ [[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]]
     mask = np.zeros((CANVAS, CANVAS), np.uint8)
-    cv2.fillPoly(mask, [np.round(np.array(outline) * (CANVAS - 1)).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.round(outline * (CANVAS - 1)).astype(np.int32)], 1)
     ink = texture.astype(np.uint8) * mask
     return ink if ink.max() > 60 else 255 * mask
 
 
-def draw_non_digits(count, seed):
+def draw_non_digits(count: int, seed: int) -> np.ndarray:
     """Draw pictures that a person reads as no digit: 60 % `SIGNS`, 15 % scribbles, 25 % filled shapes.
 
     Args:
@@ -256,7 +257,7 @@ def _fragment(image, change, rng):
     return {"top": ink[:rows], "bottom": ink[-rows:], "mirror": ink[:, ::-1], "flip": ink[::-1]}[change]
 
 
-def non_digits_from_digits(images, labels, count, seed):
+def non_digits_from_digits(images: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Make pictures of no digit from pictures of digits: half of them pairs, half cut or mirrored digits.
 
     Args:
@@ -277,6 +278,7 @@ def non_digits_from_digits(images, labels, count, seed):
             label, change = changes[rng.integers(len(changes))]
             ink = _fragment(images[rng.choice(of_label[label])], change, rng)
         else:
-            ink = _side_by_side(*images[rng.integers(0, len(images), 2)], rng)
+            first, second = images[rng.integers(0, len(images), 2)]
+            ink = _side_by_side(first, second, rng)
         picture[:] = fit(np.ascontiguousarray(ink))
     return result

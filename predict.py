@@ -19,24 +19,32 @@ there. Exit status: 0 when all images were read, 1 when some could not be, 2 whe
 line is wrong.
 """
 
+from __future__ import annotations
+
 import argparse
+import contextlib
 import csv
-import functools
 import io
 import itertools
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import files
 import shards
 from files import UserError, printable
 
+if TYPE_CHECKING:
+    from image_paths import Group
+    from image_reader import Job
+
 PROGRESS_FROM = 20  # images; fewer are done before a progress bar is of use
 ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
-def parse_arguments(argv):
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -87,12 +95,12 @@ def parse_arguments(argv):
         help="read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all",
     )
     arguments = parser.parse_args(argv)
-    if arguments.shard.count > 1 and arguments.format == "json":
+    if arguments.shard.parts > 1 and arguments.format == "json":
         parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
     return arguments
 
 
-def probability(text):
+def probability(text: str) -> float:
     """Return a number from 0 to 1, for argparse."""
     value = float(text)
     if not 0 <= value <= 1:
@@ -100,7 +108,7 @@ def probability(text):
     return value
 
 
-def number_of_digits(text):
+def number_of_digits(text: str) -> int:
     """Return a whole number from 1 to 10, for argparse."""
     value = int(text)
     if not 1 <= value <= 10:
@@ -108,7 +116,7 @@ def number_of_digits(text):
     return value
 
 
-def jobs_of(groups, annotate=None):
+def jobs_of(groups: list[Group], annotate: str | None = None) -> Iterator[Job]:
     """Yield a Job for each image.
 
     Args:
@@ -117,10 +125,10 @@ def jobs_of(groups, annotate=None):
     """
     from image_reader import Job
 
-    taken = set()
+    taken: set[str] = set()
     for folder, names, error in groups:
         if error:
-            yield Job(folder, None, error=error)
+            yield Job(folder, b"", error=error)
         for name in names:
             path = os.path.join(folder, name)
             copy = annotate and os.path.join(annotate, _free_name(os.path.basename(path), taken))
@@ -145,7 +153,7 @@ def _standard_input():
     return b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_STREAM_BYTES + 1)
 
 
-def text_line(record, alternatives):
+def text_line(record: dict, alternatives: int | None) -> str:
     """Return the line for people: name, digits and the confidence of the whole, and alternatives if wanted."""
     name = printable(record["file"])
     if not record["digits"]:
@@ -158,7 +166,7 @@ def _percent(probability):
     return f"{100 * probability:.1f} %"
 
 
-def json_text(record):
+def json_text(record: dict) -> str:
     """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
     record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
     for key in {"file", "annotated"} & set(record):
@@ -170,7 +178,7 @@ def json_text(record):
     return ENCODE(record)
 
 
-def csv_line(cells):
+def csv_line(cells: Iterable[object]) -> str:
     """Return one line of CSV in which no cell starts a formula."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(
@@ -179,20 +187,20 @@ def csv_line(cells):
     return line.getvalue()
 
 
-def write_text(records, write, alternatives):
+def write_text(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None) -> None:
     """Write a line per image that was read."""
     for record in records:
         if record["error"] is None:
             write(text_line(record, alternatives))
 
 
-def write_jsonl(records, write, alternatives):
+def write_jsonl(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None) -> None:
     """Write a JSON object per line."""
     for record in records:
         write(json_text(record) + "\n")
 
 
-def write_json(records, write, alternatives):
+def write_json(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None) -> None:
     """Write one JSON array. An interruption closes it: what is there stays valid."""
     before = "[\n"
     try:
@@ -208,20 +216,20 @@ def write_json(records, write, alternatives):
     write("\n]\n" if before != "[\n" else "[]\n")
 
 
-def write_csv(records, write, alternatives, header=True):
+def write_csv(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None, header: bool = True) -> None:
     """Write a table: one row per image; boxes as `x0 y0 x1 y1`, one per digit, separated by semicolons."""
-    header = csv_line(["file", "text", "confidence", "boxes", "error"]) if header else ""
+    before = csv_line(["file", "text", "confidence", "boxes", "error"]) if header else ""
     for record in records:
         boxes = "; ".join(" ".join(map(str, one["box"])) for one in record["digits"])
         confidence = "" if record["confidence"] is None else f"{record['confidence']:.6f}"
-        write(header + csv_line([printable(record["file"]), record["text"], confidence, boxes, record["error"] or ""]))
-        header = ""
+        write(before + csv_line([printable(record["file"]), record["text"], confidence, boxes, record["error"] or ""]))
+        before = ""
 
 
-WRITERS = {"text": write_text, "jsonl": write_jsonl, "json": write_json, "csv": write_csv}
+WRITERS: dict[str, Callable] = {"text": write_text, "jsonl": write_jsonl, "json": write_json, "csv": write_csv}
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Read the images that the command line names. Returns the exit status."""
     arguments = parse_arguments(argv)
     import image_paths
@@ -238,18 +246,16 @@ def main(argv=None):
             stream.reconfigure(errors="backslashreplace")
     counts = {"read": 0, "failed": 0}
     first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
-    writer = WRITERS[arguments.format]
-    if writer is write_csv:  # of all parts, only the first has the header
-        writer = functools.partial(writer, header=arguments.shard.index == 1)
+    options = {"header": arguments.shard.number == 1} if arguments.format == "csv" else {}  # only the first part has it
     with _progress(last - first) as progress:
 
         def write(text):
-            with progress.external_write_mode() if progress and sys.stdout.isatty() else _nothing():
+            with progress.external_write_mode() if progress and sys.stdout.isatty() else contextlib.nullcontext():
                 sys.stdout.write(text)
                 sys.stdout.flush()  # whoever reads this need not wait for more
 
         def tell(sentence):
-            with progress.external_write_mode(file=sys.stderr) if progress else _nothing():
+            with progress.external_write_mode(file=sys.stderr) if progress else contextlib.nullcontext():
                 print(f"predict.py: {sentence}", file=sys.stderr)
 
         def watched(records):
@@ -263,7 +269,7 @@ def main(argv=None):
                     progress.update()
 
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
-        writer(watched(image_reader.read_images(jobs, settings, tell)), write, arguments.top_k)
+        WRITERS[arguments.format](watched(image_reader.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
     if counts["failed"] and arguments.format in ("json", "jsonl"):
         print(f'predict.py: {counts["failed"]} of {sum(counts.values())} could not be read; "error" says why.', file=sys.stderr)
     return 0 if not counts["failed"] else 1 if counts["read"] else 2
@@ -284,16 +290,10 @@ def _check_annotate(folder, groups):
 def _progress(total):
     """Return a progress bar on standard error, or a stand-in where nobody would see it."""
     if total < PROGRESS_FROM or sys.stderr is None or not sys.stderr.isatty():
-        return _nothing()
+        return contextlib.nullcontext()
     from tqdm import tqdm
 
     return tqdm(total=total, unit=" images", smoothing=0.05)
-
-
-def _nothing():
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 if __name__ == "__main__":

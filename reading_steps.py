@@ -8,6 +8,7 @@ The stages are those of ink.py, digit_finder.py and digit_reader.py, called here
 the quick way to the same reading.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 import digit_finder
 import digit_reader
 import ink as inks
-from image_loader import load_image
+from image_loader import Source, load_image
 from network import load_network
 from sheet import paint_over_desk
 
@@ -45,13 +46,18 @@ class Steps(NamedTuple):
     candidates: np.ndarray
     boxes: np.ndarray
     pictures: np.ndarray
-    digits: list
-    confidences: list
+    digits: list[int]
+    confidences: list[float]
     text: str
-    confidence: float
+    confidence: float | None
 
 
-def follow(source, network=None, invert="auto", min_confidence=digit_reader.MIN_CONFIDENCE):
+def follow(
+    source: Source,
+    network: Callable[[np.ndarray], np.ndarray] | None = None,
+    invert: str = "auto",
+    min_confidence: float = digit_reader.MIN_CONFIDENCE,
+) -> Steps:
     """Read a picture and keep every stage.
 
     Args:

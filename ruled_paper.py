@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 import ink as inks
+from strokes import Strokes
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
@@ -15,7 +16,7 @@ THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
 
-def separate_inks(difference, mask):
+def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
     """Split the ink by colour where a picture has two inks, such as black digits in a form printed in red.
 
     Args:
@@ -58,7 +59,7 @@ def separate_inks(difference, mask):
     return [np.maximum(shares[..., k], 0) / np.float32(np.sqrt(3)) for k in (0, 1)]
 
 
-def vertical_runs(mask):
+def vertical_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Number the vertical runs of `mask` (h, w) bool.
 
     Returns:
@@ -75,7 +76,7 @@ def vertical_runs(mask):
     return numbers, np.r_[0, lengths], np.r_[0, rows[starts] + (lengths - 1) / 2], np.r_[0, columns[starts]]
 
 
-def find_rules(mask):
+def find_rules(mask: np.ndarray) -> np.ndarray:
     """Find straight lines that run from the frame through much of the picture, level within 12 degrees.
 
     Args:
@@ -97,7 +98,12 @@ def find_rules(mask):
     length = RULE_LENGTH * small.shape[1]
     cv2.setRNGSeed(0)
     lines = cv2.HoughLinesP(
-        long & small, 1, np.pi / 360, max(10, int(0.5 * length)), minLineLength=length, maxLineGap=0.05 * small.shape[1]
+        cv2.bitwise_and(long, small),
+        1,
+        np.pi / 360,
+        max(10, int(0.5 * length)),
+        minLineLength=length,
+        maxLineGap=0.05 * small.shape[1],
     )
     if lines is None:
         return np.zeros((0, 4))
@@ -111,7 +117,7 @@ def find_rules(mask):
     return lines if parallel >= 4 else lines[through]
 
 
-def erase_level_rules(mask):
+def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
     """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
 
     Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.
@@ -152,7 +158,7 @@ def erase_level_rules(mask):
     return cleaned if erase.any() and cleaned.sum() > 0.3 * mask.sum() else None
 
 
-def remove_rules(mask):
+def remove_rules(mask: np.ndarray) -> np.ndarray | None:
     """Erase ruled lines and squared paper.
 
     Args:
@@ -166,7 +172,7 @@ def remove_rules(mask):
     return level if upright is None else upright.T.copy()
 
 
-def frames(strokes):
+def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
     """Tell which strokes are frames: their outlines enclose other strokes.
 
     Args:

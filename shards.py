@@ -12,20 +12,20 @@ from typing import NamedTuple
 
 
 class Shard(NamedTuple):
-    """The part `index`, from 1, of `count` parts."""
+    """The part `number`, from 1, of `parts` parts."""
 
-    index: int = 1
-    count: int = 1
+    number: int = 1
+    parts: int = 1
 
-    def bounds(self, total, unit=1):
+    def bounds(self, total: int, unit: int = 1) -> tuple[int, int]:
         """Return (start, stop) of this part of `total` things. Parts begin at multiples of `unit`, and the first are longest."""
         units = -(-total // unit)
-        length, longer = divmod(units, self.count)
-        start, stop = (position * length + min(position, longer) for position in (self.index - 1, self.index))
+        length, longer = divmod(units, self.parts)
+        start, stop = (position * length + min(position, longer) for position in (self.number - 1, self.number))
         return min(start * unit, total), min(stop * unit, total)
 
 
-def shard(text):
+def shard(text: str) -> Shard:
     """Return the Shard that `text`, such as "2/16", names, for argparse."""
     if (match := re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)) and 1 <= int(match[1]) <= int(match[2]):
         return Shard(int(match[1]), int(match[2]))

@@ -13,7 +13,7 @@ SMALLEST = 120  # px; smaller pictures are drawings and crops, not photographs o
 LEAST_CONTRAST = 40  # grey levels between sheet and desk
 
 
-def find_sheet(image):
+def find_sheet(image: np.ndarray) -> np.ndarray | None:
     """Find a bright sheet with four corners that lies, whole, on something darker.
 
     A sheet that runs out of the picture, or half of one in the shade, is not looked for: it cannot be told from
@@ -48,7 +48,7 @@ def find_sheet(image):
     return cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST) > 0
 
 
-def paint_over_desk(image):
+def paint_over_desk(image: np.ndarray) -> np.ndarray:
     """Give the surroundings of a sheet the colour of the paper nearby; an image without a sheet is returned as it is.
 
     Args:

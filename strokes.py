@@ -26,14 +26,14 @@ class Strokes(NamedTuple):
     labels: np.ndarray
 
 
-def stroke_width(mask):
+def stroke_width(mask: np.ndarray) -> float:
     """Return the typical width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
     distance = _distance_to_paper(mask)
     ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3)))) & (distance > 0)]
     return max(1.0, 2 * quantile(ridge, 0.5) - 1) if len(ridge) else 0.0
 
 
-def greatest_width(mask):
+def greatest_width(mask: np.ndarray) -> float:
     """Return the greatest width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
     distance = float(_distance_to_paper(mask).max())
     return max(1.0, 2 * distance - 1) if distance else 0.0
@@ -44,20 +44,20 @@ def _distance_to_paper(mask):
     return cv2.distanceTransform(padded, cv2.DIST_L2, 3)
 
 
-def label_strokes(mask):
+def label_strokes(mask: np.ndarray) -> Strokes:
     """Label the connected strokes of `mask` (h, w) bool. Returns Strokes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     return Strokes(stats[1:, :4], stats[1:, cv2.CC_STAT_AREA], labels)
 
 
-def keep_strokes(strokes, keep):
+def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
     """Return `strokes` with only those where `keep` (n,) bool."""
     number = np.zeros(len(keep) + 1, np.int32)
     number[1:][keep] = np.arange(1, keep.sum() + 1)
     return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])
 
 
-def drop_border(strokes, shape):
+def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
     """Drop what runs into the frame of a picture beside digits that do not.
 
     What touches the frame is a shadow, a table or a neighbour; but where a picture is cropped tightly its digits
@@ -94,7 +94,7 @@ def drop_border(strokes, shape):
     return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
 
 
-def drop_specks(strokes):
+def drop_specks(strokes: Strokes) -> Strokes:
     """Drop specks of dirt: what is small against the largest stroke in both directions. Returns Strokes."""
     if len(strokes.areas) == 0:
         return strokes
@@ -105,7 +105,7 @@ def drop_specks(strokes):
     return keep_strokes(strokes, keep)
 
 
-def group_lines(boxes):
+def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
     """Group strokes into lines of writing, top to bottom, and each line's strokes from left to right.
 
     Args:
@@ -116,7 +116,7 @@ def group_lines(boxes):
     """
     x, y, width, height = boxes.T.astype(float)
     order = np.argsort(-height)
-    lines = []  # each: list of indices; large strokes found lines
+    lines: list[list[int]] = []  # of indices; large strokes found lines
     for i in order:
         best, best_overlap = None, 0.0
         for line in lines:
@@ -145,13 +145,13 @@ def group_lines(boxes):
     return [np.array(sorted(line, key=lambda i: x[i] + width[i] / 2)) for line in lines]
 
 
-def line_height(boxes):
+def line_height(boxes: np.ndarray) -> float:
     """Return the height of a line of writing: that of its digits, whatever specks and bars stand among them."""
     heights = boxes[:, 3].astype(float)
     return quantile(heights[heights > 0.4 * heights.max()], 0.5)
 
 
-def level_slant(boxes):
+def level_slant(boxes: np.ndarray) -> float:
     """Return the angle, in degrees clockwise, of one line of three or more strokes that runs up or down the page.
 
     0.0 when the strokes make no single line, or when it is level enough as it is.
@@ -173,7 +173,7 @@ def level_slant(boxes):
     return angle if straight and 8 < abs(angle) < 65 else 0.0
 
 
-def turn(mask, angle):
+def turn(mask: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     """Turn `mask` (h, w) bool by `angle` degrees anticlockwise about its centre.
 
     Returns:
@@ -188,7 +188,7 @@ def turn(mask, angle):
     return turned, cv2.invertAffineTransform(matrix)
 
 
-def propose_cuts(mask, width):
+def propose_cuts(mask: np.ndarray, width: float) -> list[tuple[float, float, float]]:
     """Propose where a stroke that may be several touching digits can be cut.
 
     Where two digits touch, a straight cut goes through little ink, and what there is stands close together:
@@ -222,7 +222,7 @@ def propose_cuts(mask, width):
             for x in np.flatnonzero(good)
             if near < x < length - near
         ]
-    chosen = []
+    chosen: list[tuple[float, float, float]] = []
     for _, place, slant, cut in sorted(found):
         # Cuts should hardly cross inside the stroke.
         if all(abs(place - other[0]) > 0.8 * near + abs(slant - other[1]) * middle * 0.25 for other in chosen):
@@ -232,7 +232,7 @@ def propose_cuts(mask, width):
     return sorted(chosen)
 
 
-def cut_stroke(mask, cuts):
+def cut_stroke(mask: np.ndarray, cuts: list[tuple[float, float, float]]) -> np.ndarray:
     """Return (h, w) int32: 0 outside the stroke, else 1 + the number of cuts to the left of the pixel."""
     rows, columns = np.indices(mask.shape)
     piece = np.ones(mask.shape, np.int32)
