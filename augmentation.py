@@ -17,7 +17,7 @@ PEN_SHARE = 0.3  # of the images get a thicker or a thinner pen
 COARSE_SHARE = 0.1  # of the images lose detail, as in small bitmaps and hard thresholds
 
 
-def augment(images, seed):
+def augment(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
     """Redraw a batch of digits: pen width, affine warp, loss of detail.
 
     Args:
@@ -31,7 +31,7 @@ def augment(images, seed):
     return lose_detail(warp(change_pen_width(images, pen_seed), warp_seed), detail_seed)
 
 
-def warp(images, seed):
+def warp(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
     """Rotate, slant, scale and shift each image about its centre, in one bilinear resampling.
 
     Args and returns as `augment`.
@@ -57,7 +57,7 @@ def warp(images, seed):
     )
 
 
-def change_pen_width(images, seed):
+def change_pen_width(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
     """Make the strokes of a share of the images thicker or thinner (grey dilation or erosion, blended in).
 
     Args and returns as `augment`.
@@ -70,7 +70,7 @@ def change_pen_width(images, seed):
     return tf.where(chance < PEN_SHARE, changed, images)
 
 
-def lose_detail(images, seed):
+def lose_detail(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
     """Make a share of the images coarse: half the resolution and back, or a hard threshold.
 
     Args and returns as `augment`.

@@ -12,6 +12,7 @@ here imports TensorFlow.
 
 import atexit
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -19,9 +20,8 @@ import socket
 import sys
 import threading
 import time
-from typing import NamedTuple
 
-from files import UserError, printable
+from files import UserError, printable, reason
 
 # TensorFlow's errors (tf.errors) when another worker is lost. Others, such as too little memory, are passed on.
 LOST = (
@@ -35,7 +35,8 @@ LOST = (
 )
 
 
-class Worker(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Worker:
     """This process among those that train together.
 
     Attributes:
@@ -43,16 +44,16 @@ class Worker(NamedTuple):
         index: of this process.
     """
 
-    addresses: tuple = ()
+    addresses: tuple[str, ...] = ()
     index: int = 0
 
     @property
-    def is_first(self):
+    def is_first(self) -> bool:
         """Whether this is the one process that writes files and reports."""
         return self.index == 0
 
 
-def worker_of(name, text=None):
+def worker_of(name: str, text: str | None = None) -> Worker:
     """Return the Worker that this process is under the strategy `name`, by TF_CONFIG or `text` in its place.
 
     Raises:
@@ -100,20 +101,21 @@ class Watch:
         timeout: seconds.
     """
 
-    def __init__(self, worker, timeout):
-        self.timeout, self._deadline = timeout, None
+    def __init__(self, worker: Worker, timeout: float) -> None:
+        self.timeout = timeout
+        self._deadline: float | None = None
         self.others = [address for index, address in enumerate(worker.addresses) if index != worker.index]
-        self.standard_error = os.dup(2) if self.others else None  # quiet.py may send 2 elsewhere
+        self.standard_error = os.dup(2) if self.others else 2  # quiet.py may send 2 elsewhere
         self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
         if self.others:
             threading.Thread(target=self._end_in_time, daemon=True).start()
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._deadline = time.monotonic() + self.timeout
 
-    def __exit__(self, kind, error, _):
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         self._deadline = None
-        if self.others and error is not None and kind.__name__ in LOST:
+        if self.others and error is not None and type(error).__name__ in LOST:
             atexit.register(_end_at_once)
             raise UserError(self.message(str(error))) from error
 
@@ -125,7 +127,7 @@ class Watch:
                 os.write(self.standard_error, f"train.py: error: {self.message(how_long=True)}\n".encode())
                 os._exit(2)  # the main thread waits inside TensorFlow, which nothing interrupts
 
-    def message(self, error="", how_long=False):
+    def message(self, error: str = "", how_long: bool = False) -> str:
         """Return the sentence about who is lost: whoever does not answer; else TensorFlow's words (`error`) for it."""
         for _ in range(10):  # a worker that is ending can still answer
             if lost := [self._names[address] for address in self.others if not _answers(address)]:
@@ -153,7 +155,7 @@ def _answers(address):
     return False
 
 
-def wait_for_all(worker, watch):
+def wait_for_all(worker: Worker, watch: Watch) -> None:
     """Wait until every worker has come, that is, answers at its address. TensorFlow would wait for them without end.
 
     Raises:
@@ -164,7 +166,7 @@ def wait_for_all(worker, watch):
         server = socket.create_server(("", int(address.rpartition(":")[2])), backlog=4096)
     except OSError as error:
         raise UserError(
-            f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {error.strerror.lower()}; end "
+            f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {reason(error)}; end "
             "what uses it, or choose another port for it on every worker."
         ) from error
     missing, deadline = watch.others, time.monotonic() + watch.timeout

@@ -12,6 +12,7 @@ one sentence (`files.UserError`).
 import gzip
 import hashlib
 import math
+import os
 import pathlib
 import zipfile
 import zlib
@@ -52,7 +53,7 @@ class Dataset(NamedTuple):
     checksum: str  # SHA-256 over the four arrays
 
 
-def load_dataset(path=None):
+def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
     """Load MNIST, or the data set at `path`.
 
     Args:
@@ -86,7 +87,7 @@ def load_dataset(path=None):
     return _checked_dataset(arrays, path)
 
 
-def load_mnist(folder=MNIST_FOLDER):
+def load_mnist(folder: str | os.PathLike = MNIST_FOLDER) -> Dataset:
     """Load MNIST from `folder`; where its files are absent, have Keras download them and keep the result there.
 
     Returns:
@@ -108,7 +109,7 @@ def load_mnist(folder=MNIST_FOLDER):
     return _checked_dataset(arrays, "MNIST")
 
 
-def split(labels, validation_size, seed):
+def split(labels: np.ndarray, validation_size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split indices into training and validation, every class in proportion.
 
     Args:
@@ -134,12 +135,12 @@ def split(labels, validation_size, seed):
     return np.sort(train), np.sort(validation)
 
 
-def one_hot(labels):
+def one_hot(labels: np.ndarray) -> np.ndarray:
     """Return (N, 10) float32 with a 1 in the column of each label (N,), for losses that ask for it."""
     return np.eye(NUM_CLASSES, dtype=np.float32)[np.asarray(labels)]
 
 
-def read_idx(path, remedy="fetch it again"):
+def read_idx(path: str | os.PathLike, remedy: str = "fetch it again") -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz (format: LeCun's MNIST page).
 
     Never reads more than the header states, nor more than MAX_ARRAY_BYTES.
@@ -242,8 +243,8 @@ def _read_image_folders(folder):
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(digit)
             test.append(number % 5 == 4)
-    images, labels, test = np.stack(images), np.array(labels, np.uint8), np.array(test)
-    return {"x_train": images[~test], "y_train": labels[~test], "x_test": images[test], "y_test": labels[test]}
+    x, y, held_out = np.stack(images), np.array(labels, np.uint8), np.array(test)
+    return {"x_train": x[~held_out], "y_train": y[~held_out], "x_test": x[held_out], "y_test": y[held_out]}
 
 
 def _download_mnist(paths):
@@ -298,5 +299,5 @@ def _checked_dataset(arrays, source):
         arrays[f"y_{part}"] = y.astype(np.uint8)
     digest = hashlib.sha256()
     for key in MNIST_FILES:
-        digest.update(np.ascontiguousarray(arrays[key]))
+        digest.update(np.ascontiguousarray(arrays[key]).data)
     return Dataset(**arrays, name=pathlib.Path(source).resolve().name, checksum=digest.hexdigest())

@@ -17,20 +17,27 @@ Fifteen of MNIST's test labels are known to be wrong (`data_loader.LABEL_ERRORS`
 without them.
 """
 
+from __future__ import annotations
+
 import argparse
+import os
 import pathlib
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
 import files
 import shards
 from files import UserError, printable
 from model import MODEL_PATH
 
+if TYPE_CHECKING:
+    import numpy as np
+
 BATCH_SIZE = 500  # shards begin at whole batches: an answer's last bits can depend on the batch around it
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -101,12 +108,12 @@ def main(argv=None):
     return 0
 
 
-def answers_text(labels, probabilities):
+def answers_text(labels: np.ndarray, probabilities: np.ndarray) -> str:
     """Return answers as lines of CSV: the label and ten probabilities, each in as many digits as bring it back exactly."""
     return "".join(f"{label},{','.join(map(str, row))}\n" for label, row in zip(labels, probabilities))
 
 
-def read_answers(path, labels):
+def read_answers(path: str | os.PathLike, labels: np.ndarray) -> np.ndarray:
     """Return the probabilities (N, 10) float32 in a file of `answers_text` for images with these labels.
 
     Raises:
@@ -131,7 +138,7 @@ def read_answers(path, labels):
     return rows[:, 1:]
 
 
-def report(metrics, labels, probabilities):
+def report(metrics: dict, labels: np.ndarray, probabilities: np.ndarray) -> str:
     """Return `metrics` as text for people: headline numbers, scikit-learn's report, confusion matrix."""
     import numpy as np
     from sklearn.metrics import classification_report
@@ -160,7 +167,7 @@ def report(metrics, labels, probabilities):
     return "\n".join(lines)
 
 
-def write_reports(folder, images, metrics):
+def write_reports(folder: str | os.PathLike, images: np.ndarray, metrics: dict) -> list[pathlib.Path]:
     """Write metrics.json and the three pictures to `folder` and return their paths. Raises UserError."""
     import figures
     from figure_style import DPI

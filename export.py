@@ -13,6 +13,8 @@ For browsers take onnx, with onnxruntime-web. There is no `tfjs`: its converter 
 cannot be installed beside TensorFlow 2.21; and LiteRT.js 2.5.3 takes no .tflite with any number N of pictures.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import importlib.util
@@ -21,11 +23,19 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import files
 import quiet
 from files import UserError, printable
 from model import MODEL_PATH, check_archive, load_model, predict
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from data_loader import Dataset
 
 # For each format: what is added to the model's name, and the modules it needs, named like their packages.
 FORMATS = {
@@ -40,7 +50,7 @@ CALIBRATION_IMAGES = 500  # training images that show the 8-bit converter the ra
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Export as the command line says and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=FORMATS, required=True, help="what to write: see above")
@@ -86,14 +96,14 @@ def main(argv=None):
     return 0
 
 
-def check_packages(kind):
+def check_packages(kind: str) -> None:
     """Raise UserError that names the packages missing for a format, with the command that installs them."""
     missing = [module.replace("_", "-") for module in FORMATS[kind][1] if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(f"--format {kind} needs {' and '.join(missing)}; run: pip install {' '.join(missing)}")
 
 
-def check_output(output, kind, sidecar):
+def check_output(output: pathlib.Path, kind: str, sidecar: pathlib.Path) -> None:
     """Raise UserError where `output` is not to be written, before TensorFlow is loaded for nothing."""
     suffix = os.path.splitext("name" + FORMATS[kind][0])[1]
     if kind == "saved_model":
@@ -106,7 +116,7 @@ def check_output(output, kind, sidecar):
         raise UserError(f"{printable(output)} is the float32 export that predict.py runs; name another --output.")
 
 
-def export(model, kind, output, data):
+def export(model: keras.Model, kind: str, output: str | os.PathLike, data: Dataset) -> str:
     """Convert a model, prove the result by its own runtime, and put it at `output`, whole or not at all.
 
     Args:
@@ -144,7 +154,7 @@ def export(model, kind, output, data):
     return report + (f"\n  accuracy on them: {accuracy:.2%}, of the float32 model: {before:.2%}" if integers else "")
 
 
-def convert(model, kind, path, calibration):
+def convert(model: keras.Model, kind: str, path: pathlib.Path, calibration: np.ndarray) -> None:
     """Write `model` to `path` in a format of FORMATS; calibration: (N, 1, 28, 28, 1) float32, for 8-bit integers."""
     if kind == "litert":
         from model import export_litert
@@ -162,7 +172,7 @@ def convert(model, kind, path, calibration):
         model.export(str(path), format={"saved_model": "tf_saved_model"}.get(kind, kind), verbose=False)
 
 
-def load_exported(path, kind):
+def load_exported(path: pathlib.Path, kind: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return an export, run by its own runtime: a callable, (N, 28, 28) uint8 to (N, 10) float32 probabilities."""
     if kind in ("litert", "litert-int8"):
         from network import LiteRTNetwork
@@ -180,7 +190,7 @@ def load_exported(path, kind):
 
 
 @contextlib.contextmanager
-def folder_write(path):
+def folder_write(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Like `files.atomic_write`, for a folder: gives the path of one to make, and moves it to `path` at the end."""
     path, work = pathlib.Path(os.path.abspath(path)), None
     try:
@@ -208,7 +218,7 @@ def folder_write(path):
             shutil.rmtree(work, ignore_errors=True)
 
 
-def bind(model_path, export_path):
+def bind(model_path: pathlib.Path, export_path: str | os.PathLike) -> str:
     """Put the checksum of a model's new .tflite into the model's record, so that predict.py runs it; say so."""
     record_path = model_path.with_suffix(".json")
     record = files.read_json(record_path) if record_path.is_file() else {}

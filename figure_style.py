@@ -15,9 +15,12 @@ eye tells apart by colour, so they are always named as well.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -28,7 +31,7 @@ ERROR_COLOURS = LinearSegmentedColormap.from_list("errors", ["white", VERMILLION
 FOR_AND_AGAINST = LinearSegmentedColormap.from_list("for and against", [VERMILLION, "white", BLUE])
 DPI, DIGITS = 150, range(10)
 
-STYLE = {
+STYLE: dict = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 12,
@@ -56,7 +59,7 @@ STYLE = {
 }
 
 
-def styled(draw):
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Have a function draw in the project's style, whatever the user's matplotlib settings are (decorator)."""
 
     @functools.wraps(draw)
@@ -69,7 +72,7 @@ def styled(draw):
     return drawn
 
 
-def new_figure(width, height, title, note=""):
+def new_figure(width: float, height: float, title: str, note: str = "") -> Figure:
     """Return a Figure of so many inches with a title and, below it, a note at its top left."""
     figure = Figure(figsize=(width, height), facecolor="white")
     figure.text(0.16 / width, 1 - 0.16 / height, title, fontsize=15, fontweight="bold", va="top")
@@ -77,20 +80,27 @@ def new_figure(width, height, title, note=""):
     return figure
 
 
-def add_axes(figure, left, bottom, width, height):
+def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Return new axes of a figure, placed in inches from its lower left corner."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def show_digit(axes, image, **options):
+def show_digit(axes: Axes, image: np.ndarray, **options: Any) -> None:
     """Draw a (28, 28) uint8 image, ink 255 on 0, dark on white into axes, without ticks or frame."""
     axes.imshow(image, **{"cmap": "gray_r", "vmin": 0, "vmax": 255, **options})
     axes.axis("off")
 
 
 @styled
-def gallery(images, captions, title, note="", colours=None, columns=8):
+def gallery(
+    images: np.ndarray | list[np.ndarray],
+    captions: list[str],
+    title: str,
+    note: str = "",
+    colours: list[str] | np.ndarray | None = None,
+    columns: int = 8,
+) -> Figure:
     """Draw digits in rows, each with a caption below.
 
     Args:
@@ -120,7 +130,7 @@ def gallery(images, captions, title, note="", colours=None, columns=8):
     return figure
 
 
-def mosaic(tiles, columns, gap=4, repeat=1, fill=0):
+def mosaic(tiles: np.ndarray, columns: int, gap: int = 4, repeat: int = 1, fill: float = 0) -> np.ndarray:
     """Return one array of all `tiles` (N, H, W) in rows of `columns`, with gaps of `fill` between them.
 
     `repeat` enlarges each pixel first, so that the gap can be thinner than a pixel of a tiny tile.
@@ -132,6 +142,6 @@ def mosaic(tiles, columns, gap=4, repeat=1, fill=0):
     return whole[:-gap, :-gap]
 
 
-def percent(share, places=1):
+def percent(share: float, places: int = 1) -> str:
     """Return a share of 1 as percent with so many decimals; only 1 itself is 100 %."""
     return "100 %" if share == 1 else f"{min(100 - 10**-places, 100 * share):.{places}f} %"

@@ -11,6 +11,7 @@ figures_network.py; how all of them look is in figure_style.py. Every title says
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
@@ -32,7 +33,9 @@ from figure_style import (
 
 
 @styled
-def training_curves(history, note="not comparable: training digits are distorted, their targets smoothed"):
+def training_curves(
+    history: dict[str, list[float]], note: str = "not comparable: training digits are distorted, their targets smoothed"
+) -> Figure:
     """Draw error rate, loss and learning rate over the epochs; the epoch that is kept is ringed.
 
     Args:
@@ -80,7 +83,7 @@ def training_curves(history, note="not comparable: training digits are distorted
 
 
 @styled
-def compare_trainings(groups, title, note=""):
+def compare_trainings(groups: dict[str, dict[str, dict]], title: str, note: str = "") -> Figure:
     """Draw the validation error of several trainings over their epochs, one panel for each thing that was changed.
 
     Args:
@@ -119,7 +122,7 @@ def compare_trainings(groups, title, note=""):
     return figure
 
 
-def predictions(images, labels, probabilities, note=""):
+def predictions(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, note: str = "") -> Figure:
     """Draw digits with what the network reads in them and how sure it is; misread ones are marked.
 
     Args:
@@ -139,7 +142,7 @@ def predictions(images, labels, probabilities, note=""):
 
 
 @styled
-def confusion_matrix(matrix):
+def confusion_matrix(matrix: np.ndarray | list[list[int]]) -> Figure:
     """Draw a confusion matrix, counts and shares of their row, whose few errors show beside a diagonal a thousand times larger.
 
     Errors are coloured by a logarithmic scale of their own; the diagonal is plain and zeros are blank.
@@ -171,7 +174,7 @@ def confusion_matrix(matrix):
                 fontsize=8.5,
                 color=GREY if right else "black",
             )
-    margin = {"ha": "center", "va": "center", "fontsize": 10, "color": GREY}
+    margin: dict = {"ha": "center", "va": "center", "fontsize": 10, "color": GREY}
     for digit in DIGITS:  # how much of what is read as a digit is one
         whole = matrix[:, digit].sum()
         axes.text(digit, 9.8, percent(matrix[digit, digit] / whole) if whole else "none", **margin)
@@ -181,15 +184,15 @@ def confusion_matrix(matrix):
         lines(np.arange(11) - 0.5, -0.5, 9.5, color="#DDDDDD", lw=1, clip_on=False)
     axes.set(xticks=[], yticks=[])
     for digit in DIGITS:
-        axes.text(digit, -0.8, digit, ha="center", va="center", fontsize=13)
-        axes.text(-0.8, digit, digit, ha="center", va="center", fontsize=13)
+        axes.text(digit, -0.8, f"{digit}", ha="center", va="center", fontsize=13)
+        axes.text(-0.8, digit, f"{digit}", ha="center", va="center", fontsize=13)
     axes.text(4.5, -1.25, "prediction", ha="center", va="center")
     axes.text(-1.3, 4.5, "label", ha="center", va="center", rotation=90)
     axes.spines[:].set_visible(False)
     return figure
 
 
-def misclassified_gallery(images, misclassified, limit=60):
+def misclassified_gallery(images: np.ndarray, misclassified: list[dict], limit: int = 60) -> Figure:
     """Draw the digits that were misread, the most confident first, with label, prediction and confidence.
 
     Args:
@@ -213,7 +216,7 @@ def misclassified_gallery(images, misclassified, limit=60):
 
 
 @styled
-def hardest_mistakes(images, misclassified, probabilities, limit=8):
+def hardest_mistakes(images: np.ndarray, misclassified: list[dict], probabilities: np.ndarray, limit: int = 8) -> Figure:
     """Draw misread digits large, each above the probabilities that the network gave to the ten digits.
 
     Args:
@@ -257,7 +260,7 @@ def hardest_mistakes(images, misclassified, probabilities, limit=8):
 
 
 @styled
-def reliability_diagram(bins, expected_calibration_error):
+def reliability_diagram(bins: list[dict], expected_calibration_error: float) -> Figure:
     """Draw how often the network is right against how sure it says it is.
 
     Args:

@@ -7,16 +7,24 @@
 See figures.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from figure_style import BLUE, DIGIT_COLOURS, DIGITS, GREY, VERMILLION, add_axes, mosaic, new_figure, percent, styled
 
+if TYPE_CHECKING:
+    from reading_steps import Steps
+
 
 @styled
-def sample_digits(images, labels, per_class=12, seed=0):
+def sample_digits(images: np.ndarray, labels: np.ndarray, per_class: int = 12, seed: int = 0) -> Figure:
     """Draw `per_class` random images of each digit, one row per digit, with the number of images beside it.
 
     Args:
@@ -45,7 +53,7 @@ def sample_digits(images, labels, per_class=12, seed=0):
 
 
 @styled
-def class_averages(images, labels):
+def class_averages(images: np.ndarray, labels: np.ndarray) -> Figure:
     """Draw what the images of each digit have in common and where they differ, one column per digit.
 
     Rows: the average image; the standard deviation of each pixel; the image nearest to the average and the one farthest
@@ -68,7 +76,7 @@ def class_averages(images, labels):
     axes = add_axes(figure, 1.6, 0.05, 8.5, 3.75)
     axes.imshow(mosaic(tiles.reshape(-1, 28, 28), 10), cmap="gray_r", vmin=0, vmax=255)
     axes.set(xticks=np.arange(10) * 32 + 13.5, yticks=np.arange(4) * 32 + 13.5)
-    axes.set_xticklabels(DIGITS)
+    axes.set_xticklabels([str(digit) for digit in DIGITS])
     axes.set_yticklabels(["average", "standard\ndeviation", "most usual", "most unusual"])
     axes.tick_params(length=0, labelsize=12, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
@@ -76,7 +84,7 @@ def class_averages(images, labels):
 
 
 @styled
-def augmentation(images, variants):
+def augmentation(images: np.ndarray, variants: np.ndarray) -> Figure:
     """Draw digits as they are and, beside each, as training redraws them.
 
     Args:
@@ -101,7 +109,13 @@ def augmentation(images, variants):
 
 
 @styled
-def embedding(points, labels, title="Digits that look alike lie together", note="", misread=None):
+def embedding(
+    points: np.ndarray,
+    labels: np.ndarray,
+    title: str = "Digits that look alike lie together",
+    note: str = "",
+    misread: np.ndarray | None = None,
+) -> Figure:
     """Draw images as points in the plane, each as the digit that it is; large digits stand where most of theirs are.
 
     Args:
@@ -115,14 +129,13 @@ def embedding(points, labels, title="Digits that look alike lie together", note=
     axes = add_axes(figure, 0.15, 0.45, 7.9, 7.1)
     for digit in np.unique(labels):
         group = points[labels == digit]
-        axes.scatter(*group.T, s=34, marker=f"${digit}$", color=DIGIT_COLOURS[digit], lw=0.3)
+        axes.scatter(group[:, 0], group[:, 1], s=34, marker=f"${digit}$", color=DIGIT_COLOURS[digit], lw=0.3)
         apart = np.sort(np.linalg.norm(group[:, None] - group, axis=2), axis=1)[:, min(20, len(group) - 1)]
-        name = axes.text(
-            *group[apart.argmin()], digit, fontsize=26, fontweight="bold", ha="center", va="center", color=DIGIT_COLOURS[digit]
-        )
+        x, y = group[apart.argmin()]
+        name = axes.text(x, y, f"{digit}", fontsize=26, fontweight="bold", ha="center", va="center", color=DIGIT_COLOURS[digit])
         name.set_path_effects([patheffects.withStroke(linewidth=5, foreground="white")])
     if misread is not None and np.any(misread):
-        axes.scatter(*points[misread].T, s=150, fc="none", ec="black", lw=1.5)
+        axes.scatter(points[misread, 0], points[misread, 1], s=150, fc="none", ec="black", lw=1.5)
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel("two dimensions without a unit: only who is near whom has a meaning", fontsize=11, color=GREY)
     axes.spines[:].set_visible(True)
@@ -131,7 +144,7 @@ def embedding(points, labels, title="Digits that look alike lie together", note=
 
 
 @styled
-def normalisation(ink, picture, title="How MNIST draws a digit"):
+def normalisation(ink: np.ndarray, picture: np.ndarray, title: str = "How MNIST draws a digit") -> Figure:
     """Draw the ink of one digit and the 28x28 picture made of it, with MNIST's box and centre.
 
     Args:
@@ -160,7 +173,7 @@ def normalisation(ink, picture, title="How MNIST draws a digit"):
 
 
 @styled
-def panels(pictures, title, note="", columns=3):
+def panels(pictures: list[tuple[str, np.ndarray]], title: str, note: str = "", columns: int = 3) -> Figure:
     """Draw pictures of any size in rows, each with its name above.
 
     Args:
@@ -183,7 +196,7 @@ def panels(pictures, title, note="", columns=3):
 
 
 @styled
-def reading_stages(steps, name="photo"):
+def reading_stages(steps: Steps, name: str = "photo") -> Figure:
     """Draw how a photo is read, from the pixels of the camera to digits.
 
     Args:
@@ -195,7 +208,7 @@ def reading_stages(steps, name="photo"):
     height = min((width - 0.1) * aspect, 3.4)
     digits_height = 1.62 if len(shown) else 0.0
     across, up = 10.5, 2 * (height + 0.42) + digits_height + 0.95
-    found = f"{steps.text} ({percent(steps.confidence)})" if steps.text else "no digit found"
+    found = f"{steps.text} ({percent(steps.confidence)})" if steps.confidence is not None else "no digit found"
     figure = new_figure(across, up, f"How a picture is read: {found}", f"{name}, step by step")
     stages = [
         ("1  the picture", steps.photo),

@@ -17,7 +17,7 @@ from figure_style import BLUE, FOR_AND_AGAINST, GREY, PALE, VERMILLION, add_axes
 
 
 @styled
-def filters(kernels, name="first layer"):
+def filters(kernels: np.ndarray, name: str = "first layer") -> Figure:
     """Draw convolution kernels side by side on one scale: blue is positive, orange negative, white zero.
 
     Args:
@@ -38,13 +38,13 @@ def filters(kernels, name="first layer"):
     axes.imshow(mosaic(tiles, columns, gap=3, repeat=8, fill=np.nan), cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
     axes.axis("off")
     bar = figure.colorbar(axes.images[0], cax=add_axes(figure, figure.get_figwidth() - 0.8, 0.15, 0.15, 0.8 * rows))
-    bar.outline.set_visible(False)
+    bar.ax.spines[:].set_visible(False)
     bar.ax.tick_params(labelsize=10, length=0)
     return figure
 
 
 @styled
-def feature_maps(image, layers, label=None, limit=10):
+def feature_maps(image: np.ndarray, layers: list[tuple[str, np.ndarray]], label: int | None = None, limit: int = 10) -> Figure:
     """Draw what the first layers make of one digit, one row of maps for each layer.
 
     Args:
@@ -78,7 +78,7 @@ def feature_maps(image, layers, label=None, limit=10):
 
 
 @styled
-def saliency(images, evidence, read, rivals):
+def saliency(images: np.ndarray, evidence: np.ndarray, read: np.ndarray, rivals: np.ndarray) -> Figure:
     """Draw which pixels make the network read a digit as it does and not as the next likely one.
 
     Args:

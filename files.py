@@ -17,13 +17,15 @@ import pathlib
 import secrets
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 
 class UserError(Exception):
     """Something the user can put right: one sentence that names the file, the fault and the remedy."""
 
 
-def printable(text):
+def printable(text: str | os.PathLike) -> str:
     """Return `text` with control characters escaped, so that a file name cannot steer a terminal."""
     text = os.fspath(text)
     if text.isprintable():
@@ -37,7 +39,7 @@ def printable(text):
     return "".join(map(escape, text))
 
 
-def run(main):
+def run(main: Callable[[], int]) -> NoReturn:
     """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
 
     A `UserError` becomes one sentence and status 2, and so does what the operating system refuses (output to
@@ -70,7 +72,7 @@ def _discard_output():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """Return the operating system's words for an OSError, in lower case ("no space left on device")."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "the disk is full or a size limit was reached"
@@ -79,7 +81,7 @@ def reason(error):
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Give a temporary path beside `path`; when the block ends well, move it to `path` in one step.
 
     The bytes are on the disk (fsync) before the rename, so a reader, a crash or a power cut sees the old
@@ -116,7 +118,7 @@ def atomic_write(path):
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(path):
+def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what killed processes left of `atomic_write(path)`. Call it only where no other process writes `path`."""
     path = pathlib.Path(path)
     for leftover in path.parent.glob(str(_temporary_name(pathlib.Path(glob.escape(path.name)), "[0-9a-f]" * 8))):
@@ -138,7 +140,7 @@ def _sync_folder(folder):
             os.close(handle)
 
 
-def make_folder(path):
+def make_folder(path: str | os.PathLike) -> None:
     """Make the folder `path`, and those above it, where there is none. Raises UserError."""
     try:
         pathlib.Path(path).mkdir(parents=True, exist_ok=True)
@@ -146,18 +148,18 @@ def make_folder(path):
         raise UserError(f"cannot write into {printable(path)}: {reason(error)}; choose another folder.") from error
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all. Raises UserError."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path, record):
+def write_json(path: str | os.PathLike, record: dict) -> None:
     """Write `record` to `path` as readable JSON, whole or not at all. Raises UserError."""
     write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path: str | os.PathLike) -> dict:
     """Return the JSON object in `path` as a dict.
 
     Raises:
@@ -174,7 +176,7 @@ def read_json(path):
     return record
 
 
-def sha256(path):
+def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits. Raises OSError."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -184,7 +186,7 @@ def sha256(path):
 
 
 @contextlib.contextmanager
-def lock(path, purpose):
+def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
     """Hold an exclusive lock on the file `path` for the length of the block.
 
     The operating system drops the lock when the process ends, however it ends: a crash leaves at most an
@@ -214,14 +216,14 @@ def _open_locked(path, purpose):
     except OSError as error:
         raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
     try:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
         if isinstance(error, (BlockingIOError, PermissionError)):

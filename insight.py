@@ -17,9 +17,10 @@ from files import UserError
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 
-def choose_digits(probabilities, at_random=30, unsure=10, seed=0):
+def choose_digits(probabilities: np.ndarray, at_random: int = 30, unsure: int = 10, seed: int = 0) -> np.ndarray:
     """Return indices of digits drawn at random and then those of least confidence, the least sure last.
 
     Args:
@@ -34,7 +35,7 @@ def choose_digits(probabilities, at_random=30, unsure=10, seed=0):
     return np.concatenate([np.random.default_rng(seed).permutation(others)[:at_random], least_sure])
 
 
-def first_convolution(model):
+def first_convolution(model: keras.Model) -> keras.layers.Conv2D:
     """Return the model's first Conv2D layer. Raises UserError when it has none."""
     from keras.layers import Conv2D
 
@@ -44,7 +45,7 @@ def first_convolution(model):
     raise UserError("the model has no convolution to draw; give a model that train.py wrote.")
 
 
-def stage_outputs(model, image, stages=4):
+def stage_outputs(model: keras.Model, image: np.ndarray, stages: int = 4) -> list[tuple[str, np.ndarray]]:
     """Return [(layer name, maps)] of the first stages: each convolution's output, and what it comes to for the next.
 
     Args:
@@ -70,7 +71,7 @@ def stage_outputs(model, image, stages=4):
     return [(layer.name, np.asarray(output)[0]) for layer, output in zip(ends, outputs)]
 
 
-def last_features(model, images, batch_size=500):
+def last_features(model: keras.Model, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Return what the last layer decides on, (N, F) float32, for images (N, 28, 28) uint8. Raises UserError."""
     import keras
 
@@ -78,7 +79,7 @@ def last_features(model, images, batch_size=500):
     return features.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
 
 
-def embed(vectors, seed=0):
+def embed(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
     """Place vectors in the plane so that neighbours stay neighbours: t-SNE on their 50 principal components.
 
     L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008. Distances across the plane, and the
@@ -101,7 +102,9 @@ def embed(vectors, seed=0):
     return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
 
 
-def saliency(model, images, copies=32, noise=0.15, seed=0):
+def saliency(
+    model: keras.Model, images: np.ndarray, copies: int = 32, noise: float = 0.15, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how more ink at each pixel would change the network's mind.
 
     The gradient of the difference between the logits of the digit that is read and of the next likely one: positive

@@ -13,7 +13,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     Input: (N, H, W, C) float32.
     """
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
             return super().call(x, training=False)
         none = tf.constant([], tf.float32)

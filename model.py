@@ -7,6 +7,8 @@ model = load_model("models/mnist_cnn.keras")      # a trained one
 probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import io
@@ -15,10 +17,16 @@ import os
 import pathlib
 import tempfile
 import zipfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import quiet
 from files import UserError, printable, run
 from model_archive import check_archive
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
 
 MODEL_PATH = pathlib.Path(__file__).resolve().parent / "models" / "mnist_cnn.keras"
 INPUT_SHAPE = (28, 28, 1)
@@ -27,7 +35,7 @@ NUM_CLASSES = 10
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes to developers; what fails raises an exception
 
 
-def start_tensorflow():
+def start_tensorflow() -> None:
     """Import Keras and TensorFlow, and wake the devices, without their notes to developers on standard error."""
     with quiet.native_output():
         import keras  # noqa: F401
@@ -36,7 +44,9 @@ def start_tensorflow():
         tf.zeros(1)
 
 
-def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
+def build_model(
+    blocks: Sequence[Sequence[int]] = ((32,), (64, 128), (192,)), dropout: float = 0.3, fused: bool = False
+) -> keras.Model:
     """Build the CNN: blocks of convolutions with max pooling between them, then one dense softmax layer.
 
     The first convolution is 5x5, the others 3x3: on full-size pictures one wide look costs less than two narrow
@@ -72,7 +82,7 @@ def build_model(blocks=((32,), (64, 128), (192,)), dropout=0.3, fused=False):
     return Model(images, layers.Dense(NUM_CLASSES, activation="softmax", name="digits")(x), name="mnist_cnn")
 
 
-def best_temperature(probabilities, labels):
+def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return the temperature that fits best, and the mean cross-entropy (nats) that it leads to.
 
     Args:
@@ -93,7 +103,7 @@ def best_temperature(probabilities, labels):
     return float(temperature), loss(temperature)
 
 
-def calibrate(model, images, labels):
+def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
     """Make the model's probabilities honest: divide its logits, for good, by the temperature that fits best.
 
     Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section
@@ -112,7 +122,7 @@ def calibrate(model, images, labels):
     return temperature
 
 
-def predict(model, images, batch_size=500):
+def predict(model: keras.Model, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Return the probabilities (N, 10) float32 of images (N, 28, 28), pixels 0 to 255.
 
     Raises:
@@ -126,7 +136,7 @@ def predict(model, images, batch_size=500):
     return probabilities
 
 
-def load_model(path=MODEL_PATH):
+def load_model(path: str | os.PathLike = MODEL_PATH) -> keras.Model:
     """Load a trained model in Keras's safe mode, in which a file cannot bring code of its own.
 
     Args:
@@ -162,7 +172,7 @@ def load_model(path=MODEL_PATH):
     return model
 
 
-def save_model(model, path):
+def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     """Save a model as a `.keras` file that older versions of Keras can read, too.
 
     Keras writes down every setting of every layer, and refuses those that it does not know: what 3.15 saves, 3.12
@@ -195,7 +205,7 @@ def _without_defaults(part):
     return part
 
 
-def export_litert(model, path):
+def export_litert(model: keras.Model, path: str | os.PathLike) -> None:
     """Write the network for LiteRT (TensorFlow Lite) to `path`: float32, any batch size, the same outputs.
 
     Raises:
@@ -219,7 +229,7 @@ def _first_line(error):
     return printable((str(error).strip().splitlines() or [""])[0][:200])
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Print the default network."""
     import argparse
 

@@ -11,6 +11,7 @@ can make: a chain of ordinary layers from 28x28 pixels, of a moderate number of 
 import io
 import json
 import math
+import os
 import pathlib
 import zipfile
 
@@ -54,7 +55,7 @@ MODULES = {
 }
 
 
-def check_archive(path):
+def check_archive(path: str | os.PathLike) -> None:
     """Refuse what is not a `.keras` file of this project.
 
     Raises:

@@ -8,6 +8,7 @@ libtiff's remarks about damaged files have no other switch, and a picture could 
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 
 _lock = threading.Lock()
 _depth = 0  # how many blocks are under way, in whichever threads
@@ -15,7 +16,7 @@ _saved = None  # the real standard error meanwhile; None when the process has no
 
 
 @contextlib.contextmanager
-def native_output():
+def native_output() -> Iterator[None]:
     """Send the process's standard error (file descriptor 2) nowhere for the length of the block."""
     global _depth, _saved
     with _lock:

@@ -5,6 +5,7 @@ arguments and the seed, so that an interrupted training can go on as if nothing 
 """
 
 import warnings
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -20,7 +21,9 @@ WARM_UP = 0.2  # share of the training in which the learning rate rises; then it
 NOT_A_DIGIT = 255  # label of a picture whose target is the uniform distribution
 
 
-def training_pictures(images, labels, pen_digits, non_digits, seed):
+def training_pictures(
+    images: np.ndarray, labels: np.ndarray, pen_digits: float, non_digits: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Add drawn pictures to the training images: digit forms that MNIST lacks, and things that are no digit.
 
     Args:
@@ -42,7 +45,9 @@ def training_pictures(images, labels, pen_digits, non_digits, seed):
     return np.concatenate([images, *added]), np.concatenate([labels, *added_labels]).astype(np.uint8)
 
 
-def training_batches(images, labels, batch_size, seed, first_epoch, epochs, augmented=True):
+def training_batches(
+    images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, first_epoch: int, epochs: int, augmented: bool = True
+) -> tf.data.Dataset:
     """Return a tf.data.Dataset of augmented batches for the epochs from `first_epoch` on.
 
     Order and augmentation depend only on the seed, the epoch and the batch, so a resumed training sees what an
@@ -66,7 +71,7 @@ def training_batches(images, labels, batch_size, seed, first_epoch, epochs, augm
     )
 
 
-def batch_indices(count, batch_size, seed, first_epoch, epochs):
+def batch_indices(count: int, batch_size: int, seed: int, first_epoch: int, epochs: int) -> tf.data.Dataset:
     """Return a tf.data.Dataset of (step, indices of the batch's images), both int64 and int32, in a new order each epoch.
 
     What is left of an epoch after the last whole batch is left out; fewer images than a batch are one batch.
@@ -81,7 +86,9 @@ def batch_indices(count, batch_size, seed, first_epoch, epochs):
     return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
 
 
-def prepare(images, labels, seed, augmented=True):
+def prepare(
+    images: tf.Tensor, labels: tf.Tensor, seed: tuple[int, int] | tf.Tensor, augmented: bool = True
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return what the network is shown of a batch, and what it shall answer.
 
     Args:
@@ -98,14 +105,14 @@ def prepare(images, labels, seed, augmented=True):
     return augment(pictures, seed) if augmented else pictures, targets
 
 
-def digit_accuracy(targets, probabilities):
+def digit_accuracy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
     """Share of right answers among the pictures of digits in a batch (the others have uniform targets)."""
     is_digit = tf.reduce_max(targets, axis=1) > 0.5
     right = tf.argmax(targets, axis=1) == tf.argmax(probabilities, axis=1)
     return tf.math.divide_no_nan(tf.reduce_sum(tf.cast(right & is_digit, tf.float32)), tf.reduce_sum(tf.cast(is_digit, tf.float32)))
 
 
-def compile_model(model, learning_rate, steps):
+def compile_model(model: keras.Model, learning_rate: float, steps: int) -> None:
     """Compile with Adam, a learning rate that rises and falls over `steps`, and averaged weights."""
     warm_up = int(steps * WARM_UP)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -118,7 +125,17 @@ def compile_model(model, learning_rate, steps):
     model.optimizer.build(model.trainable_variables)
 
 
-def fit(model, images, labels, batch_size, seed, first_epoch, epochs, on_epoch_end, progress_bar=False):
+def fit(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    on_epoch_end: Callable[[int, dict], None],
+    progress_bar: bool = False,
+) -> None:
     """Train a compiled model on one device, with Keras's own loop; `strategy.fit` is the one for several.
 
     Args:
@@ -140,7 +157,7 @@ def fit(model, images, labels, batch_size, seed, first_epoch, epochs, on_epoch_e
         )
 
 
-def score(model, images, labels):
+def score(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return the accuracy and the mean cross-entropy (nats) of a model on images (N, 28, 28), labels (N,).
 
     The cross-entropy is the one after calibration (`model.calibrate`), which the saved model gets: before it, label

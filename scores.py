@@ -7,13 +7,20 @@
 evaluate.py prints and draws these; notebooks and visualize.py draw some of them.
 """
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 MNIST_TEST_SHA256 = "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b"  # x_test's bytes, then y_test's
 
 
-def measure(images, labels, probabilities):
+def measure(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> dict:
     """Return everything that is known about predictions, as a JSON-ready dict.
 
     Args:
@@ -53,7 +60,7 @@ def measure(images, labels, probabilities):
     }
 
 
-def interval(successes, trials):
+def interval(successes: int, trials: int) -> list[float]:
     """Return [low, high], the 95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927)."""
     from scipy.stats import binomtest
 
@@ -61,7 +68,7 @@ def interval(successes, trials):
     return [float(bounds.low), float(bounds.high)]
 
 
-def label_errors(images, labels):
+def label_errors(images: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
     """Return the indices of labels known to be wrong: `data_loader.LABEL_ERRORS` for MNIST's test set, else ()."""
     from data_loader import LABEL_ERRORS
 
@@ -69,7 +76,7 @@ def label_errors(images, labels):
     return LABEL_ERRORS if checksum == MNIST_TEST_SHA256 else ()
 
 
-def calibration_bins(confidences, right, bins=CALIBRATION_BINS):
+def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS) -> list[dict]:
     """Group predictions by stated confidence and compare it with how often they are right.
 
     Args:
@@ -101,7 +108,7 @@ def calibration_bins(confidences, right, bins=CALIBRATION_BINS):
     return groups
 
 
-def expected_calibration_error(bins):
+def expected_calibration_error(bins: list[dict]) -> float:
     """Return the mean distance of confidence and accuracy over `calibration_bins`, weighted by their images.
 
     Equation 3 of C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML
@@ -111,7 +118,7 @@ def expected_calibration_error(bins):
     return distance / sum(group["images"] for group in bins)
 
 
-def misclassified(labels, probabilities, known_wrong=()):
+def misclassified(labels: np.ndarray, probabilities: np.ndarray, known_wrong: Sequence[int] = ()) -> list[dict]:
     """Return the predictions that differ from their label, the most confident first.
 
     Args:

@@ -11,18 +11,29 @@ and not Keras's `fit`, which fails under MultiWorkerMirroredStrategy in Keras 3 
 https://github.com/keras-team/keras/issues/20585): it uses nothing of Keras but models, losses and optimizers.
 """
 
+from __future__ import annotations
+
 import contextlib
 import faulthandler
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cluster
 from files import UserError, printable
 
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from epochs import Epochs
+
 STRATEGIES = ("none", "mirrored", "multiworker")
-_kept = []  # the multiworker strategy: one that is freed after an error prints a traceback of its own
+_kept: list = []  # the multiworker strategy: one that is freed after an error prints a traceback of its own
 
 
-def start(name, worker, watch):
+def start(name: str, worker: cluster.Worker, watch: cluster.Watch) -> tf.distribute.Strategy | None:
     """Return the tf.distribute.Strategy `name`, or None for "none". Call it before TensorFlow has computed anything.
 
     Raises:
@@ -47,7 +58,7 @@ def start(name, worker, watch):
         faulthandler.cancel_dump_traceback_later()
 
 
-def scope(strategy, watch):
+def scope(strategy: tf.distribute.Strategy | None, watch: cluster.Watch) -> contextlib.ExitStack:
     """Return the context in which the model and its optimizer are built; it does nothing where there is no strategy."""
     stack = contextlib.ExitStack()
     if strategy:
@@ -56,7 +67,7 @@ def scope(strategy, watch):
     return stack
 
 
-def begin_together(strategy, worker, watch, epochs):
+def begin_together(strategy: tf.distribute.Strategy, worker: cluster.Worker, watch: cluster.Watch, epochs: Epochs) -> None:
     """Give every worker the first one's progress and variables, those of a resumed training among them.
 
     Args:
@@ -71,8 +82,8 @@ def begin_together(strategy, worker, watch, epochs):
 
     with watch:
         text = np.frombuffer(json.dumps(epochs.progress).encode(), np.uint8).astype(np.int32)
-        (length,) = from_first(strategy, worker, [np.int32(len(text))])
-        (text,) = from_first(strategy, worker, [np.resize(text, length)])
+        (length,) = from_first(strategy, worker, [np.array(len(text), np.int32)])
+        (text,) = from_first(strategy, worker, [np.resize(text, int(length))])
         progress = json.loads(text.astype(np.uint8).tobytes())
         for key, value in progress["run"].items():
             if epochs.progress["run"][key] != value:
@@ -86,7 +97,7 @@ def begin_together(strategy, worker, watch, epochs):
             epochs.best_weights = from_first(strategy, worker, epochs.best_weights or epochs.model.get_weights())
 
 
-def from_first(strategy, worker, arrays):
+def from_first(strategy: tf.distribute.Strategy, worker: cluster.Worker, arrays: list[np.ndarray]) -> list[np.ndarray]:
     """Return the first worker's arrays on every worker. All give arrays of the same shapes and dtypes (no uint8)."""
     import tensorflow as tf
 
@@ -96,7 +107,7 @@ def from_first(strategy, worker, arrays):
         return [tf.Variable(array, trainable=False).numpy() for array in arrays]
 
 
-def check_batch_size(strategy, batch_size):
+def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
     """Refuse a global batch that leaves a replica without images. Raises UserError."""
     replicas = strategy.num_replicas_in_sync
     if (replicas - 1) * -(-batch_size // replicas) >= batch_size:  # each takes as many as the first, the last what is left
@@ -106,7 +117,15 @@ def check_batch_size(strategy, batch_size):
         )
 
 
-def shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epochs):
+def shared_batches(
+    strategy: tf.distribute.Strategy,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+) -> tf.distribute.DistributedDataset:
     """Return a tf.distribute.DistributedDataset: of each global batch, every replica gets its share.
 
     The order is that of `recipe.training_batches`. Yields (images uint8, labels uint8, step int64, weight float32), each
@@ -138,7 +157,18 @@ def shared_batches(strategy, images, labels, batch_size, seed, first_epoch, epoc
     )
 
 
-def fit(strategy, watch, model, images, labels, batch_size, seed, first_epoch, epochs, on_epoch_end):
+def fit(
+    strategy: tf.distribute.Strategy,
+    watch: cluster.Watch,
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    on_epoch_end: Callable[[int, dict], None],
+) -> None:
     """Train a model that was built and compiled (`recipe.compile_model`) inside `strategy.scope()`.
 
     Augmentation is done by each replica for its share. Batch normalisation takes the statistics of a replica's share in

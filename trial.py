@@ -7,24 +7,32 @@
 It follows the same recipe (recipe.py), with nothing but the images given: no drawn digits, no calibration, no files.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
 
 SMALL = ((16,), (32, 64), (96,))  # half the filters of `model.build_model`: a third of the work
 
 
 def try_training(
-    images,
-    labels,
-    validation_images,
-    validation_labels,
-    epochs=4,
-    batch_size=128,
-    learning_rate=3e-3,
-    augmented=True,
-    blocks=SMALL,
-    seed=0,
-    on_epoch=None,
-):
+    images: np.ndarray,
+    labels: np.ndarray,
+    validation_images: np.ndarray,
+    validation_labels: np.ndarray,
+    epochs: int = 4,
+    batch_size: int = 128,
+    learning_rate: float = 3e-3,
+    augmented: bool = True,
+    blocks: Sequence[Sequence[int]] = SMALL,
+    seed: int = 0,
+    on_epoch: Callable[[dict[str, list[float]]], None] | None = None,
+) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a fresh network.
 
     Args:
@@ -49,7 +57,9 @@ def try_training(
     steps = max(1, len(images) // batch_size)
     recipe.compile_model(model, learning_rate, steps * epochs)
     variables = list(model.variables) + list(model.optimizer.variables)
-    history = {column: [] for column in ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")}
+    history: dict[str, list[float]] = {
+        column: [] for column in ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
+    }
 
     def end(epoch, logs):
         state = [variable.numpy() for variable in variables]

@@ -24,16 +24,27 @@ Each becomes NAME.png. Without names, what lacks its files is left out, and a se
 drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py draw; a notebook can call them.
 """
 
+from __future__ import annotations
+
 import argparse
 import csv
 import functools
 import math
+import os
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 import files
 from files import UserError, printable
 from model import MODEL_PATH
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from data_loader import Dataset
 
 RANDOM_DIGITS, UNSURE_DIGITS = 30, 10  # of predictions.png
 EXPLAINED_DIGITS, EMBEDDED_DIGITS = 6, 2000  # of saliency.png and embedding.png; t-SNE would take minutes for all
@@ -41,7 +52,7 @@ AUGMENTED_DIGITS, VARIANTS = 6, 9  # of augmentation.png
 PHOTO_PATH = MODEL_PATH.parents[1] / "images" / "examples" / "two_lines.jpg"
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
@@ -105,57 +116,63 @@ class Material:
         probabilities: (N, 10) for the test images. measures: of them, see `scores.measure`.
     """
 
-    def __init__(self, model_path=MODEL_PATH, data_path=None, photo_path=PHOTO_PATH, index=0):
+    def __init__(
+        self,
+        model_path: str | os.PathLike = MODEL_PATH,
+        data_path: str | os.PathLike | None = None,
+        photo_path: str | os.PathLike = PHOTO_PATH,
+        index: int = 0,
+    ) -> None:
         self.model_path, self.data_path, self.photo_path, self.index = pathlib.Path(model_path), data_path, photo_path, index
 
     @functools.cached_property
-    def data(self):
+    def data(self) -> Dataset:
         from data_loader import load_dataset
 
         return load_dataset(self.data_path)
 
     @functools.cached_property
-    def image(self):
+    def image(self) -> tuple[np.ndarray, int]:
         if not 0 <= self.index < len(self.data.x_test):
             raise UserError(f"there is no test image {self.index}; give an --image from 0 to {len(self.data.x_test) - 1}.")
         return self.data.x_test[self.index], int(self.data.y_test[self.index])
 
     @functools.cached_property
-    def model(self):
+    def model(self) -> keras.Model:
         from model import load_model
 
         return load_model(self.model_path)
 
     @functools.cached_property
-    def history(self):
+    def history(self) -> dict[str, list[float]]:
         return read_history(self.model_path.with_suffix(".csv"))
 
     @functools.cached_property
-    def photo(self):
+    def photo(self) -> np.ndarray:
         from image_loader import load_image
 
         return load_image(self.photo_path)
 
     @functools.cached_property
-    def probabilities(self):
+    def probabilities(self) -> np.ndarray:
         from model import predict
 
         return predict(self.model, self.data.x_test)
 
     @functools.cached_property
-    def measures(self):
+    def measures(self) -> dict:
         from scores import measure
 
         return measure(self.data.x_test, self.data.y_test, self.probabilities)
 
 
-def draw_samples(material):
+def draw_samples(material: Material) -> Figure:
     import figures_data
 
     return figures_data.sample_digits(material.data.x_train, material.data.y_train)
 
 
-def draw_augmentation(material):
+def draw_augmentation(material: Material) -> Figure:
     import numpy as np
 
     import figures_data
@@ -166,13 +183,13 @@ def draw_augmentation(material):
     return figures_data.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
 
 
-def draw_training_curves(material):
+def draw_training_curves(material: Material) -> Figure:
     import figures
 
     return figures.training_curves(material.history)
 
 
-def draw_predictions(material):
+def draw_predictions(material: Material) -> Figure:
     import figures
     from insight import choose_digits
 
@@ -185,32 +202,32 @@ def draw_predictions(material):
     return figures.predictions(data.x_test[chosen], data.y_test[chosen], material.probabilities[chosen], note=note)
 
 
-def draw_confusion_matrix(material):
+def draw_confusion_matrix(material: Material) -> Figure:
     import figures
 
     return figures.confusion_matrix(material.measures["confusion_matrix"])
 
 
-def draw_reliability(material):
+def draw_reliability(material: Material) -> Figure:
     import figures
 
     return figures.reliability_diagram(material.measures["calibration"], material.measures["expected_calibration_error"])
 
 
-def draw_mistakes(material):
+def draw_mistakes(material: Material) -> Figure:
     import figures
 
     return figures.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
 
 
-def draw_architecture(material):
+def draw_architecture(material: Material) -> Figure:
     import figures_network
     import insight
 
     return figures_network.architecture(insight.stages(material.model))
 
 
-def draw_filters(material):
+def draw_filters(material: Material) -> Figure:
     import numpy as np
 
     import figures_network
@@ -220,7 +237,7 @@ def draw_filters(material):
     return figures_network.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
 
 
-def draw_feature_maps(material):
+def draw_feature_maps(material: Material) -> Figure:
     import figures_network
     import insight
 
@@ -228,7 +245,7 @@ def draw_feature_maps(material):
     return figures_network.feature_maps(image, insight.stage_outputs(material.model, image), label)
 
 
-def draw_saliency(material):
+def draw_saliency(material: Material) -> Figure:
     import figures_network
     import insight
 
@@ -236,7 +253,7 @@ def draw_saliency(material):
     return figures_network.saliency(images, *insight.saliency(material.model, images))
 
 
-def draw_embedding(material):
+def draw_embedding(material: Material) -> Figure:
     import figures_data
     import insight
 
@@ -251,7 +268,7 @@ def draw_embedding(material):
     )
 
 
-def draw_reading(material):
+def draw_reading(material: Material) -> Figure:
     import figures_data
     import reading_steps
     from network import load_network
@@ -277,7 +294,7 @@ FIGURES = {  # name: how to draw it, and what it needs
 }
 
 
-def read_history(path):
+def read_history(path: str | os.PathLike) -> dict[str, list[float]]:
     """Return a training history as a dict of lists of float: epoch, accuracy, loss, val_accuracy, val_loss, ...
 
     Raises:
@@ -306,7 +323,7 @@ def read_history(path):
     return history
 
 
-def save(figure, path):
+def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Write a matplotlib Figure to `path` as PNG, whole or not at all, and return the path. Raises UserError."""
     from figure_style import DPI
 
@@ -315,7 +332,7 @@ def save(figure, path):
     return path
 
 
-def check_display():
+def check_display() -> None:
     """Refuse --show before any work is done where no window can be opened. Raises UserError."""
     try:
         from matplotlib import pyplot
@@ -333,7 +350,7 @@ def check_display():
         )
 
 
-def show(paths):
+def show(paths: list[pathlib.Path]) -> None:
     """Open a window for each PNG file in `paths` and wait until all are closed."""
     from matplotlib import pyplot
 
