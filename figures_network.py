@@ -123,7 +123,7 @@ def architecture(stages: list[tuple[tuple[int, ...], list[str], int]]) -> Figure
         column * len(stages) + 0.3,
         top,
         f"The network: {sum(count for _, _, count in stages):,} parameters",
-        "height and width of a block are those of its maps, its depth the number of maps; below, what makes it",
+        "a block is as high and wide as its maps, and as deep as they are many",
     )
     axes = add_axes(figure, 0, 0, column * len(stages) + 0.3, top)
     axes.set(xlim=(0, column * len(stages) + 0.3), ylim=(0, top))

@@ -10,6 +10,7 @@ from PIL import Image
 
 import data_loader
 import files
+import material
 import visualize
 
 ROOT = data_loader.MNIST_FOLDER.parent
@@ -70,7 +71,7 @@ def test_writes_every_picture(arguments, tmp_path, capsys, monkeypatch):
 
 def test_draws_the_digit_that_was_asked_for(model, arguments):
     data = data_loader.load_dataset(arguments[-1])
-    figure = visualize.draw_feature_maps(visualize.Material(arguments[1], arguments[-1], index=17))
+    figure = visualize.draw_feature_maps(material.Material(arguments[1], arguments[-1], index=17))
     assert np.array_equal(figure.axes[0].images[0].get_array(), data.x_test[17])
     assert figure.texts[0].get_text().endswith(f"this {data.y_test[17]}")
 
@@ -101,7 +102,7 @@ def test_what_lacks_its_files_is_left_out_and_named(arguments, tmp_path, capsys,
     printed = capsys.readouterr()
     assert printed.out.count("wrote ") == 2
     left_out = printed.err.splitlines()
-    assert len(left_out) == 10 and all("nowhere" in line for line in left_out)
+    assert len(left_out) == 11 and all("nowhere" in line for line in left_out)
     assert any(line.startswith("visualize.py: left out training_curves: there is no training history") for line in left_out)
 
 
@@ -115,7 +116,7 @@ def test_what_is_asked_for_by_name_is_not_left_out(arguments, tmp_path):
 
 def test_reads_history(tmp_path):
     (tmp_path / "history.csv").write_text(HISTORY)
-    history = visualize.read_history(tmp_path / "history.csv")
+    history = material.read_history(tmp_path / "history.csv")
     assert history["epoch"] == [1, 2] and history["val_accuracy"] == [0.95, 0.97] and history["seconds"] == [3.5, 3]
 
 
@@ -138,7 +139,7 @@ def test_bad_histories_are_refused(content, message, tmp_path):
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(files.UserError, match=message) as refusal:
-        visualize.read_history(path)
+        material.read_history(path)
     assert str(path) in str(refusal.value)
 
 
