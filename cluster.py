@@ -117,27 +117,32 @@ class Watch:
         self._deadline = None
         if self.others and error is not None and type(error).__name__ in LOST:
             atexit.register(_end_at_once)
-            raise UserError(self.message(str(error))) from error
+            raise UserError(self.message(self.silent_workers(), str(error))) from error
 
     def _end_in_time(self):
         while True:
             time.sleep(0.2)
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline:
-                os.write(self.standard_error, f"train.py: error: {self.message(how_long=True)}\n".encode())
+                os.write(self.standard_error, f"train.py: error: {self.message(self.silent_workers(), how_long=True)}\n".encode())
                 os._exit(2)  # the main thread waits inside TensorFlow, which nothing interrupts
 
-    def message(self, error: str = "", how_long: bool = False) -> str:
-        """Return the sentence about who is lost: whoever does not answer; else TensorFlow's words (`error`) for it."""
+    def silent_workers(self) -> list[str]:
+        """Return the addresses of the other workers at which nothing answers, or what does is stopped."""
         for _ in range(10):  # a worker that is ending can still answer
-            if lost := [self._names[address] for address in self.others if not _answers(address)]:
-                break
+            if silent := [address for address in self.others if not _answers(address, greeting=True)]:
+                return silent
             time.sleep(0.2)
+        return []
+
+    def message(self, lost: list[str], error: str = "", how_long: bool = False) -> str:
+        """Return the sentence about who is lost: the workers at these addresses; where none is, TensorFlow's words (`error`)."""
+        names = ", ".join(self._names[address] for address in lost) or "another worker"
         waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
         words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
         return (
-            f"{', '.join(lost) or 'another worker'} ended, never came or cannot be reached{waited}{words}; see what it says, then "
-            "start all workers again, with --resume if an epoch was finished."
+            f"{names} ended, never came or cannot be reached{waited}{words}; see what it says, then start all workers "
+            "again, with --resume if an epoch was finished."
         )
 
 
@@ -147,11 +152,20 @@ def _end_at_once():
     os._exit(2)
 
 
-def _answers(address):
-    """Whether anything listens at an address."""
+def _answers(address, greeting=False):
+    """Whether anything listens at an address, and, with `greeting`, says as much as TensorFlow's server does at once.
+
+    Of a process that is stopped, the system still takes connections. TensorFlow's workers speak gRPC, so a server greets
+    back when it is greeted as HTTP/2 wants it (RFC 9113, section 3.4), with an empty list of settings.
+    """
     host, _, port = address.rpartition(":")
     with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection:
-        return connection.getsockname() != connection.getpeername()  # TCP can connect a free port to itself
+        if connection.getsockname() == connection.getpeername():  # TCP can connect a free port to itself
+            return False
+        if greeting:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+            return bool(connection.recv(1))
+        return True
     return False
 
 
@@ -173,5 +187,5 @@ def wait_for_all(worker: Worker, watch: Watch) -> None:
     with server:  # so that the others see this one
         while missing := [address for address in missing if not _answers(address)]:
             if time.monotonic() > deadline:
-                raise UserError(watch.message(how_long=True))
+                raise UserError(watch.message(missing, how_long=True))
             time.sleep(0.2)

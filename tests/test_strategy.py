@@ -151,6 +151,20 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_with_resume(two_workers, 
     assert same(weights_in(tmp_path, "x", 1), weights_in(two_workers[0], "x", 0))  # as if nothing had happened
 
 
+def test_a_stopped_worker_is_named(options, tmp_path):
+    """It does not end, and the system still takes connections for it."""
+    (first, second), ports = start_two(tmp_path, "x", [*options, "--epochs", "1000"])
+    for line in first.stdout:
+        if line.startswith("epoch 1"):
+            break
+    first.send_signal(signal.SIGSTOP)
+    status, _, err = ended(second)
+    first.kill()
+    first.communicate()
+    assert status == 2 and err.count("\n") == 1
+    assert f"worker 0 (localhost:{ports[0]}) ended, never came or cannot be reached" in err
+
+
 def test_two_replicas_in_one_process_learn_the_same_as_two_workers(two_workers, options, tmp_path):
     status, out, err = ended(start(tmp_path, "m", options, devices=2))
     assert status == 0 and "epoch 2/2" in out, err
