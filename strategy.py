@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def start(name: str, worker: cluster.Worker, watch: cluster.Watch) -> tf.distrib
     try:
         with watch:
             _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
-            return _kept[0]
+        # TensorFlow takes SIGTERM for a notice that it may note and do nothing about; here it ends the training.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        return _kept[0]
     finally:
         faulthandler.cancel_dump_traceback_later()
 

@@ -320,7 +320,11 @@ def main(argv: list[str] | None = None) -> int:
             command = resume_command(arguments.model)
             print(
                 "\ntrain.py: stopped; "
-                + (f"go on with: {command}" if command else "no epoch was finished, so there is nothing to resume."),
+                + (
+                    f"go on{', on every worker,' if worker.addresses else ''} with: {command}"
+                    if command
+                    else "no epoch was finished, so there is nothing to resume."
+                ),
                 file=sys.stderr,
             )
             return 143 if interrupt.args else 130

@@ -151,6 +151,19 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_with_resume(two_workers, 
     assert same(weights_in(tmp_path, "x", 1), weights_in(two_workers[0], "x", 0))  # as if nothing had happened
 
 
+def test_sigterm_ends_a_worker(options, tmp_path):
+    """What Slurm and Kubernetes send, and what TensorFlow, once it knows of other workers, only takes note of."""
+    (first, second), ports = start_two(tmp_path, "x", [*options, "--epochs", "1000"])
+    for line in first.stdout:
+        if line.startswith("epoch 1"):
+            break
+    second.send_signal(signal.SIGTERM)
+    status, _, err = ended(second)
+    assert status == 143 and err.startswith("\ntrain.py: stopped; go on, on every worker, with: ") and "--resume" in err
+    status, _, err = ended(first)
+    assert status == 2 and f"worker 1 (localhost:{ports[1]}) ended" in err
+
+
 def test_a_stopped_worker_is_named(options, tmp_path):
     """It does not end, and the system still takes connections for it."""
     (first, second), ports = start_two(tmp_path, "x", [*options, "--epochs", "1000"])
