@@ -169,8 +169,7 @@ def ink_colour(difference: np.ndarray) -> np.ndarray:
     Returns:
         (3,) float32 of length 1; its sign is that of dark ink (its sum is not positive).
     """
-    pixels = difference.reshape(-1, 3)
-    pixels = pixels[:: max(1, len(pixels) // 40000)]
+    pixels = difference.reshape(-1, 3)[:: max(1, difference[..., 0].size // 40000)]
     squares = (pixels * pixels).sum(axis=1)
     strong = pixels[squares >= max(quantile(squares, 0.99) * 0.25, 1.0)]
     if len(strong) == 0:
