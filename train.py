@@ -191,7 +191,7 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
     print(
         f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
         f"{len(validation)} validation images; {model.count_params()} parameters"
-        + (f"; {progress['replicas']} replicas share each batch" if engine else ""),
+        + (f"; {progress['replicas']} replicas share each batch" if progress["replicas"] > 1 else ""),
         flush=True,
     )
 

@@ -267,6 +267,16 @@ def test_malformed_tf_config_is_refused(text, words, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_several_gpus_are_mentioned_where_one_is_used(monkeypatch, capsys):
+    import tensorflow as tf
+
+    watch = cluster.Watch(cluster.Worker(), 60)
+    for count, words in ((1, ""), (4, "4 GPUs are here, and one is used; --strategy mirrored uses all.\n")):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, count=count: ["GPU"] * count)
+        assert strategy.start("none", cluster.Worker(), watch) is None
+        assert capsys.readouterr().out == words
+
+
 def test_the_chief_is_the_first_worker():
     jobs = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
     places = [
