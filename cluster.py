@@ -189,3 +189,9 @@ def wait_for_all(worker: Worker, watch: Watch) -> None:
             if time.monotonic() > deadline:
                 raise UserError(watch.message(missing, how_long=True))
             time.sleep(0.2)
+
+
+if __name__ == "__main__":  # beside a worker that is connecting, for strategy.start
+    if sys.stdin.read():
+        its_watch = Watch(worker_of("multiworker"), float(sys.argv[1]))
+        print(f"train.py: error: {its_watch.message(its_watch.silent_workers(), how_long=True)}", file=sys.stderr)

@@ -17,6 +17,8 @@ import contextlib
 import faulthandler
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -49,16 +51,21 @@ def start(name: str, worker: cluster.Worker, watch: cluster.Watch) -> tf.distrib
             print(f"{count} GPUs are here, and one is used; --strategy mirrored uses all.", flush=True)
         return None
     cluster.wait_for_all(worker, watch)
-    # Python, and with it the watch's thread, stands still while TensorFlow connects; this one limit works all the same.
-    faulthandler.dump_traceback_later(watch.timeout, exit=True, file=watch.standard_error)
-    try:
-        with watch:
-            _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
-        # TensorFlow takes SIGTERM for a notice that it may note and do nothing about; here it ends the training.
-        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-        return _kept[0]
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    # Python, and with it the watch's thread, stands still while TensorFlow connects. faulthandler's limit works all the
+    # same; where it ends the process, what it writes wakes cluster.py, which says whose fault it is.
+    with subprocess.Popen(
+        [sys.executable, cluster.__file__, str(watch.timeout)], stdin=subprocess.PIPE, stderr=watch.standard_error
+    ) as speaker:
+        assert speaker.stdin
+        faulthandler.dump_traceback_later(watch.timeout, exit=True, file=speaker.stdin)
+        try:
+            with watch:
+                _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    # TensorFlow takes SIGTERM for a notice that it may note and do nothing about; here it ends the training.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    return _kept[0]
 
 
 def scope(strategy: tf.distribute.Strategy | None, watch: cluster.Watch) -> contextlib.ExitStack:

@@ -233,6 +233,15 @@ def test_a_missing_worker_is_named_in_time(options, tmp_path):
     assert f"worker 1 (localhost:{ports[1]}) ended, never came" in err and "for 5 s (--worker-timeout)" in err
 
 
+def test_a_worker_that_is_lost_while_all_connect_is_named(options, tmp_path):
+    ports = free_ports(2)
+    with socket.create_server(("", ports[1])) as other:
+        process = start(tmp_path, "x", [*options[:-1], "5"], ports)
+        other.accept()[0].close()  # it came, and is gone
+    status, _, err = ended(process)
+    assert status == 1 and err.count("\n") == 1 and f"worker 1 (localhost:{ports[1]}) ended" in err
+
+
 def test_a_taken_port_is_named():
     with socket.create_server(("", 0)) as taken:
         worker = cluster.Worker((f"localhost:{taken.getsockname()[1]}", "localhost:1"), 0)
