@@ -10,12 +10,14 @@ TF_CONFIG is TensorFlow's description of a cluster, which Kubeflow sets and docs
 here imports TensorFlow.
 """
 
+import _thread
 import atexit
 import contextlib
 import dataclasses
 import json
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -94,7 +96,8 @@ class Watch:
     """A limit on how long this worker waits for the others: `with watch:` around whatever needs all of them.
 
     TensorFlow notices within seconds when a worker ends during the training, but waits without end for one that never
-    comes. Either way the user gets one sentence that names the worker, and exit status 2.
+    comes. Either way the user gets one sentence that names the worker, and exit status 2. Make it before there are other
+    threads: it also sees to SIGTERM, which must be blocked in all of them.
 
     Args:
         worker: Worker.
@@ -108,6 +111,9 @@ class Watch:
         self.standard_error = os.dup(2) if self.others else 2  # quiet.py may send 2 elsewhere
         self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
         if self.others:
+            if hasattr(signal, "pthread_sigmask"):  # not on Windows
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the threads to come, too
+                threading.Thread(target=_pass_on_sigterm, daemon=True).start()
             threading.Thread(target=self._end_in_time, daemon=True).start()
 
     def __enter__(self) -> None:
@@ -144,6 +150,13 @@ class Watch:
             f"{names} ended, never came or cannot be reached{waited}{words}; see what it says, then start all workers "
             "again, with --resume if an epoch was finished."
         )
+
+
+def _pass_on_sigterm():
+    """Have SIGTERM handled by Python. TensorFlow puts a handler in its place, which notes that it came, and no more."""
+    while True:
+        signal.sigwait([signal.SIGTERM])
+        _thread.interrupt_main(signal.SIGTERM)
 
 
 def _end_at_once():

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,8 +62,6 @@ def start(name: str, worker: cluster.Worker, watch: cluster.Watch) -> tf.distrib
                 _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
         finally:
             faulthandler.cancel_dump_traceback_later()
-    # TensorFlow takes SIGTERM for a notice that it may note and do nothing about; here it ends the training.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     return _kept[0]
 
 

@@ -21,7 +21,7 @@ from files import UserError
 # the number of logical devices into which to cut the processor, and those of train.py.
 TRAIN = """
 import sys
-import files, numpy as np, strategy, train
+import files, strategy, train
 path, devices, *arguments = sys.argv[1:]
 start, fit = strategy.start, strategy.fit
 def start_on_devices(*given):
@@ -31,6 +31,7 @@ def start_on_devices(*given):
                                                    [tf.config.LogicalDeviceConfiguration()] * int(devices))
     return start(*given)
 def fit_and_save(engine, watch, model, *given):
+    import numpy as np
     if "spoiled" in path:
         engine.experimental_local_results(model.trainable_variables[0].value)[1].assign_add(model.trainable_variables[0] * 1e-6)
     fit(engine, watch, model, *given)
