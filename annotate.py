@@ -12,7 +12,7 @@ import os
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from files import printable
+from files import percent, printable
 
 LONG_SIDE = 560, 1600  # the picture is drawn at least and at most this long
 TILE = 140  # a 28x28 picture, five times enlarged
@@ -125,11 +125,6 @@ def draw_boxes(photo: Image.Image, digits: list[dict], scale: float) -> None:
 def colour_of(confidence: float) -> tuple[int, int, int]:
     """Return the colour (R, G, B) that says whether a confidence is high."""
     return SURE if confidence >= SURE_FROM else UNSURE
-
-
-def percent(probability: float) -> str:
-    """Return a probability for people: "99.8 %"."""
-    return f"{100 * probability:.1f} %"
 
 
 def _font(size):

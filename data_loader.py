@@ -9,17 +9,21 @@ and prediction cannot differ. Every file is checked before it is used; whatever 
 one sentence (`files.UserError`).
 """
 
+import contextlib
 import gzip
 import hashlib
+import io
 import math
 import os
 import pathlib
+import sys
 import zipfile
 import zlib
 from typing import NamedTuple
 
 import numpy as np
 
+import quiet
 from files import UserError, atomic_write, printable, reason
 
 NUM_CLASSES = 10
@@ -250,10 +254,12 @@ def _read_image_folders(folder):
 def _download_mnist(paths):
     """Fetch MNIST through Keras and keep what is missing at `paths`, as the original IDX files."""
     folder = next(iter(paths.values())).parent
+    print(f"MNIST is not complete in {printable(folder)}: downloading it ...", file=sys.stderr, flush=True)
     try:
-        import keras
+        with quiet.native_output(), contextlib.redirect_stdout(io.StringIO()):
+            import keras
 
-        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+            (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
     except Exception as error:  # a download fails in many ways; each means the same to the user
         raise UserError(
             f"MNIST is not complete in {printable(folder)} and could not be downloaded "

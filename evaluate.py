@@ -19,7 +19,6 @@ without them.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pathlib
 import sys
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import files
 import shards
+from command_line import Parser
 from files import UserError, printable
 from model import MODEL_PATH
 
@@ -39,7 +39,7 @@ BATCH_SIZE = 500  # shards begin at whole batches: an answer's last bits can dep
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument(
         "--model",
         type=pathlib.Path,
@@ -127,7 +127,7 @@ def read_answers(path: str | os.PathLike, labels: np.ndarray) -> np.ndarray:
             rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot read answers from {printable(path)}: {printable(files.reason(error))}; give what the shards of "
+            f"cannot read answers from {printable(path)} ({printable(files.reason(error)).rstrip('.')}); give what the shards of "
             "evaluate.py wrote."
         ) from error
     if rows.shape != (len(labels), 11) or not np.array_equal(rows[:, 0], labels) or not np.isfinite(rows).all():

@@ -15,7 +15,6 @@ cannot be installed beside TensorFlow 2.21; and LiteRT.js 2.5.3 takes no .tflite
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
 import io
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import files
 import quiet
+from command_line import Parser
 from files import UserError, printable
 from model import MODEL_PATH, check_archive, load_model, predict
 
@@ -52,7 +52,7 @@ SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "asset
 
 def main(argv: list[str] | None = None) -> int:
     """Export as the command line says and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--format", choices=FORMATS, required=True, help="what to write: see above")
     parser.add_argument(
         "--model",

@@ -140,8 +140,3 @@ def mosaic(tiles: np.ndarray, columns: int, gap: int = 4, repeat: int = 1, fill:
     rows, (height, width) = len(tiles) // columns, tiles.shape[1:]
     whole = tiles.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
     return whole[:-gap, :-gap]
-
-
-def percent(share: float, places: int = 1) -> str:
-    """Return a share of 1 as percent with so many decimals; only 1 itself is 100 %."""
-    return "100 %" if share == 1 else f"{min(100 - 10**-places, 100 * share):.{places}f} %"

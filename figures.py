@@ -26,10 +26,10 @@ from figure_style import (
     add_axes,
     gallery,
     new_figure,
-    percent,
     show_digit,
     styled,
 )
+from files import percent
 
 
 @styled
@@ -87,17 +87,20 @@ def compare_trainings(groups: dict[str, dict[str, dict]], title: str, note: str 
     """Draw the validation error of several trainings over their epochs, one panel for each thing that was changed.
 
     Args:
-        groups: dict, name of a panel to a dict of (name of a training to its history, see `training_curves`).
+        groups: dict, name of a panel to a dict of (name of a training to its history, see `training_curves`). A training
+            that is in all panels is blue.
         title, note: the heading.
     """
     figure = new_figure(11, 4.8, title, note)
     panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75) for k in range(len(groups))]
     for axes, (name, trainings) in zip(panels, groups.items()):
+        others = iter(DIGIT_COLOURS[1:])
         for number, (training, history) in enumerate(trainings.items()):
+            everywhere = all(history in group.values() for group in groups.values())
             axes.plot(
                 history["epoch"],
                 1 - np.asarray(history["val_accuracy"]),
-                color=DIGIT_COLOURS[number],
+                color=DIGIT_COLOURS[0] if everywhere else next(others),
                 marker="os^D"[number % 4],
                 markersize=6,
                 label=training,
@@ -327,7 +330,9 @@ def _error_scale(axes):
 
 
 def _worst_pairs(errors):
-    """Return the two commonest confusions in words: "most often: 4 read as 9 (6)"."""
-    worst = (divmod(int(cell), 10) for cell in np.argsort(-errors, axis=None, kind="stable")[:2])
-    words = [f"{label} read as {read} ({errors[label, read]})" for label, read in worst if errors[label, read]]
+    """Return at most two confusions that are commoner than any other, in words: "most often: 4 read as 9 (6)"."""
+    cells = np.argsort(-errors, axis=None, kind="stable")[:3]
+    counts = errors.ravel()[cells]
+    worst = [divmod(int(cell), 10) for cell, count in zip(cells, counts) if count > counts[2]]
+    words = [f"{label} read as {read} ({errors[label, read]})" for label, read in worst]
     return "most often: " + ", ".join(words) if words else ""

@@ -2,7 +2,7 @@
 
     import figures_data
     figures_data.sample_digits(data.x_train, data.y_train)                   # shows itself in a notebook
-    figures_data.reading_stages(reading_steps.read(image, network))
+    figures_data.reading_stages(reading_steps.follow(image, network))
 
 See figures.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from figure_style import BLUE, DIGIT_COLOURS, DIGITS, GREY, VERMILLION, add_axes, mosaic, new_figure, percent, styled
+from figure_style import BLUE, DIGIT_COLOURS, DIGITS, GREY, VERMILLION, add_axes, mosaic, new_figure, styled
+from files import percent
 
 if TYPE_CHECKING:
     from reading_steps import Steps

@@ -78,12 +78,15 @@ def feature_maps(image: np.ndarray, layers: list[tuple[str, np.ndarray]], label:
 
 
 @styled
-def saliency(images: np.ndarray, evidence: np.ndarray, read: np.ndarray, rivals: np.ndarray) -> Figure:
+def saliency(
+    images: np.ndarray, evidence: np.ndarray, read: np.ndarray, rivals: np.ndarray, labels: np.ndarray | None = None
+) -> Figure:
     """Draw which pixels make the network read a digit as it does and not as the next likely one.
 
     Args:
         images: (N, 28, 28) uint8.
         evidence, read, rivals: as `insight.saliency` returns them. Each map is drawn on its own scale.
+        labels: (N,) what the digits are; misread ones are named in orange.
     """
     columns = min(len(images), 6)
     rows = -(-len(images) // columns)
@@ -92,13 +95,14 @@ def saliency(images: np.ndarray, evidence: np.ndarray, read: np.ndarray, rivals:
         width,
         height,
         "Why this digit and not the next likely one",
-        "lower row, blue: ink here speaks for the answer; orange: ink here would speak against it",
+        "ink on blue speaks for the answer, ink on orange would speak against it; an orange name: misread",
     )
     for number, (image, change, digit, rival) in enumerate(zip(images, evidence, read, rivals)):
         left, bottom = 0.15 + 1.7 * (number % columns), 3.65 * (rows - 1 - number // columns) + 0.1
         upper, lower = (add_axes(figure, left, bottom + up, 1.6, 1.6) for up in (1.65, 0))
         show_digit(upper, image)
-        upper.set_title(f"{digit}, not {rival}", loc="center", fontsize=13)
+        misread = labels is not None and labels[number] != digit
+        upper.set_title(f"{digit}, not {rival}", loc="center", fontsize=13, color=VERMILLION if misread else "black")
         limit = float(np.quantile(np.abs(change), 0.995)) or 1.0
         lower.imshow(change, cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
         lower.contour(image, levels=[110], colors="black", linewidths=1)

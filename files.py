@@ -39,6 +39,11 @@ def printable(text: str | os.PathLike) -> str:
     return "".join(map(escape, text))
 
 
+def percent(share: float, places: int = 1) -> str:
+    """Return a share of 1 as percent with so many decimals; only 1 itself is 100 %."""
+    return "100 %" if share == 1 else f"{min(100 - 10**-places, 100 * share):.{places}f} %"
+
+
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
 
@@ -52,6 +57,13 @@ def run(main: Callable[[], int]) -> NoReturn:
         sys.stdout.flush()
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
+        status = 2
+    except ModuleNotFoundError as error:
+        print(
+            f"{name}: error: the package {error.name} is not installed for {printable(sys.executable)}; activate the "
+            "environment (`source .venv/bin/activate`), or run `pip install -r requirements.txt`.",
+            file=sys.stderr,
+        )
         status = 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
@@ -77,7 +89,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "the disk is full or a size limit was reached"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text[:1].lower() + text[1:] or type(error).__name__
+    return (text if text[1:2].isupper() else text[:1].lower() + text[1:]) or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ import warnings
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 import quiet
 from files import UserError, printable, reason
@@ -203,7 +203,9 @@ def _decoding(name):
     except MemoryError as error:
         raise UserError(f"{name} does not fit into memory; scale it down.") from error
     except Exception as error:  # struct.error, KeyError, EOFError: on mutated files decoders raise nearly anything
-        why = printable(reason(error)).rstrip(".")
+        why = "its end is missing" if "truncated" in str(error) else printable(reason(error)).rstrip(".")
+        if isinstance(error, UnidentifiedImageError):
+            why = "no picture can be made of what follows its first bytes"
         raise UserError(f"{name} is damaged or incomplete ({why}); save or download it again.") from error
 
 

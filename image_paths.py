@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from files import printable, reason
 
-# The endings of a folder's images. A file that is named on its own is always tried, whatever its ending.
+# The endings of a folder's images, and of pictures that cannot be read: none is left out in silence. A file that is
+# named on its own is always tried, whatever its ending.
 SUFFIXES = (
     ".png",
     ".apng",
@@ -31,6 +32,12 @@ SUFFIXES = (
     ".pbm",
     ".pnm",
     ".pfm",
+    ".heic",
+    ".heif",
+    ".hif",
+    ".avif",
+    ".pdf",
+    ".svg",
 )
 
 

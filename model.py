@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import quiet
+from command_line import Parser
 from files import UserError, printable, run
 from model_archive import check_archive
 
@@ -231,9 +232,8 @@ def _first_line(error):
 
 def main(argv: list[str] | None = None) -> int:
     """Print the default network."""
-    import argparse
 
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+    Parser(__doc__).parse_args(argv)
     start_tensorflow()
     build_model().summary()
     return 0

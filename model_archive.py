@@ -75,6 +75,8 @@ def check_archive(path: str | os.PathLike) -> None:
         _check_weights(weights)
     except _Unfit as error:
         raise UserError(f"{printable(path)} {error}; give a model that train.py wrote.") from error
+    except ImportError:
+        raise
     except Exception as error:  # zip, JSON and HDF5 fail on hostile files in as many ways as they have fields
         raise UserError(
             f"{printable(path)} is damaged or no .keras file ({_first_line(reason(error))}); restore it, or "

@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING
 
 import files
 import shards
-from files import UserError, printable
+from command_line import Parser, number
+from files import UserError, percent, printable
 
 if TYPE_CHECKING:
     from image_paths import Group
@@ -46,7 +47,7 @@ ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument(
         "paths",
         nargs="+",
@@ -59,7 +60,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--min-confidence",
-        type=probability,
+        type=number(float, 0, 1),
         metavar="P",
         help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
         "chosen on real handwriting)",
@@ -72,7 +73,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--top-k",
-        type=number_of_digits,
+        type=number(int, 1, 10),
         metavar="K",
         help="report the K likeliest digits for each (default: 3 in JSON, none in text)",
     )
@@ -98,22 +99,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     if arguments.shard.parts > 1 and arguments.format == "json":
         parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
     return arguments
-
-
-def probability(text: str) -> float:
-    """Return a number from 0 to 1, for argparse."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def number_of_digits(text: str) -> int:
-    """Return a whole number from 1 to 10, for argparse."""
-    value = int(text)
-    if not 1 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 10")
-    return value
 
 
 def jobs_of(groups: list[Group], annotate: str | None = None) -> Iterator[Job]:
@@ -158,12 +143,8 @@ def text_line(record: dict, alternatives: int | None) -> str:
     name = printable(record["file"])
     if not record["digits"]:
         return f"{name}: no digit found\n"
-    tops = [" [" + ", ".join(f"{digit} {_percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
-    return f"{name}: {record['text']} ({_percent(record['confidence'])}){''.join(tops)}\n"
-
-
-def _percent(probability):
-    return f"{100 * probability:.1f} %"
+    tops = [" [" + ", ".join(f"{digit} {percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
+    return f"{name}: {record['text']} ({percent(record['confidence'])}){''.join(tops)}\n"
 
 
 def json_text(record: dict) -> str:

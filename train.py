@@ -32,6 +32,7 @@ import cluster
 import files
 import quiet
 import strategy
+from command_line import Parser, number
 from files import UserError, printable
 from model import MODEL_PATH
 
@@ -53,22 +54,25 @@ OUTPUTS = (".keras", ".tflite", ".csv", ".json", ".checkpoint.npz")  # what a tr
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments; what a preset decides is filled in."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
-    parser.add_argument("--epochs", type=_positive(int), help="passes over the training images (default: the preset's)")
+    parser.add_argument("--epochs", type=number(int, 1, 10**9), help="passes over the training images (default: the preset's)")
     parser.add_argument(
         "--batch-size",
-        type=_positive(int),
+        type=number(int, 1, 10**9),
         default=128,
         help="images per step, over all GPUs and machines; the learning rate is not scaled with it (default: %(default)s)",
     )
     parser.add_argument(
-        "--learning-rate", type=_positive(float), default=3e-3, help="its highest value, after the warm-up (default: %(default)s)"
+        "--learning-rate",
+        type=number(float, 1e-9, 1e9),
+        default=3e-3,
+        help="its highest value, after the warm-up (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument("--seed", type=number(int, 0, 2**31 - 1), default=0, help="of everything random (default: %(default)s)")
     parser.add_argument(
         "--validation-size",
-        type=_positive(int),
+        type=number(int, 1, 10**9),
         metavar="N",
         help="training images held out to choose the best epoch (default: one in twelve, 5000 of MNIST's)",
     )
@@ -78,7 +82,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
         "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)",
     )
-    parser.add_argument("--limit", type=_positive(int), metavar="N", help="use the first N training images only")
+    parser.add_argument("--limit", type=number(int, 1, 10**9), metavar="N", help="use the first N training images only")
     parser.add_argument(
         "--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
     )
@@ -92,29 +96,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--worker-timeout",
-        type=_positive(float),
+        type=number(float, 0.1, 10**6),
         default=300,
         metavar="SECONDS",
         help="how long a worker waits for the others (default: %(default)s)",
     )
     arguments = parser.parse_args(argv)
-    if not 0 <= arguments.seed < 2**31:
-        parser.error("--seed must be between 0 and 2147483647")
     if arguments.model.suffix != ".keras":
         parser.error(f"--model must end in .keras, not {printable(arguments.model.name)}")
     arguments.epochs = arguments.epochs or PRESETS[arguments.preset]["epochs"]
     return arguments
-
-
-def _positive(kind):
-    def convert(text):
-        value = kind(text)
-        if not 0 < value < 1e9:
-            raise ValueError
-        return value
-
-    convert.__name__ = f"positive {kind.__name__}"  # argparse: "invalid positive int value: '0'"
-    return convert
 
 
 def describe_run(arguments: argparse.Namespace, data: Dataset) -> dict:

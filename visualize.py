@@ -16,7 +16,7 @@
     architecture        the network as blocks: the shapes a picture takes, what leads there, the parameters
     filters             the kernels of the first convolution
     feature_maps        what the first layers make of one test digit
-    saliency            what in a picture speaks for the digit that is read, and what against the next likely one
+    saliency            what in the least sure digits speaks for the answer, and what against the next likely one
     embedding           test digits in the plane, near each other where the network finds them alike
     reading             the stages of reading a photo
 
@@ -26,12 +26,12 @@ drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py dr
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import sys
 from typing import TYPE_CHECKING
 
 import files
+from command_line import Parser
 from files import UserError, printable
 from material import PHOTO_PATH, Material
 from model import MODEL_PATH
@@ -46,7 +46,7 @@ AUGMENTED_DIGITS, VARIANTS = 6, 9  # of augmentation.png
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
     parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
     parser.add_argument(
@@ -176,8 +176,9 @@ def draw_saliency(material: Material) -> Figure:
     import figures_network
     import insight
 
-    images = material.data.x_test[insight.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)]
-    return figures_network.saliency(images, *insight.saliency(material.model, images))
+    chosen = insight.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)
+    images, labels = material.data.x_test[chosen], material.data.y_test[chosen]
+    return figures_network.saliency(images, *insight.saliency(material.model, images), labels)
 
 
 def draw_embedding(material: Material) -> Figure:

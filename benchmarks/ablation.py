@@ -10,7 +10,6 @@ the test images are never looked at. `other.npz` holds `x` (N, 28, 28) uint8, in
 in reports/ablation.json: run it again after an interruption, and it goes on.
 """
 
-import argparse
 import pathlib
 import statistics
 import sys
@@ -20,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
 import tables  # noqa: E402
+from command_line import Parser  # noqa: E402
 from digit_reader import MIN_CONFIDENCE  # noqa: E402
 from train import PRESETS  # noqa: E402
 
@@ -119,7 +119,7 @@ def table(results, seeds, handwriting):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--only", choices=VARIANTS, help="train one variant")
     parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these pictures, too")

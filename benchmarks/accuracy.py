@@ -9,7 +9,6 @@ Each seed is one `train.py --seed N` and one `evaluate.py`, in reports/accuracy/
 interruption: finished seeds are kept, an unfinished training goes on where it stopped.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -22,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
 import tables  # noqa: E402
+from command_line import Parser  # noqa: E402
 from train import PRESETS  # noqa: E402
 
 COLUMNS = (
@@ -100,7 +100,7 @@ def table(preset, results, workers=1):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that train together (default: %(default)s)")

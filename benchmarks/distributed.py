@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
 import tables  # noqa: E402
+from command_line import Parser  # noqa: E402
 
 SHARE, EPOCHS = 64, 4  # pictures of a worker in a step; epochs, of which the first, with the compilation, does not count
 NETWORKS = {"1 Gbit/s Ethernet": 1e9, "10 Gbit/s Ethernet": 1e10, "100 Gbit/s InfiniBand": 1e11}
@@ -91,7 +92,7 @@ def measure(workers, steps):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="times each is run (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=60, help="in each of the timed epochs (default: %(default)s)")
     tables.add_option(parser)

@@ -32,6 +32,8 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from command_line import Parser  # noqa: E402
+
 HANG_SECONDS = 10
 MEMORY_BYTES = 1.5e9
 SHARD = 250  # files per process
@@ -369,7 +371,7 @@ def row(what, count, faults, kinds):
 
 def main(argv=None):
     """Print the table; the exit status is 1 when anything went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--kills", type=int, metavar="N", help="trainings to kill (default: 25; quick: 3)")
     parser.add_argument("--images", type=int, metavar="N", help="damaged pictures (default: 10000; quick: 1000)")
     parser.add_argument("--models", type=int, metavar="N", help="damaged models (default: 1000; quick: 100)")

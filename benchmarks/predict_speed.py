@@ -10,7 +10,6 @@ what the processes of one command hold together: the sum of their resident sets 
 each), and of their proportional sets (each page once), sampled while it runs (Linux only).
 """
 
-import argparse
 import datetime
 import importlib.metadata
 import os
@@ -27,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import files  # noqa: E402  after the path above is known
+from command_line import Parser  # noqa: E402
 from files import printable  # noqa: E402
 
 SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "model.py")
@@ -50,7 +50,7 @@ keras.saving.load_model(sys.argv[1], compile=False).predict(np.load(sys.argv[2])
 
 def parse_arguments(argv):
     """Return the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--repeats", type=int, default=7, help="runs of each command (default: %(default)s)")
     parser.add_argument("--images", type=int, default=10_000, help="in the folder (default: %(default)s)")
     parser.add_argument("--large", type=int, metavar="N", help="also read a folder of N images once, for its memory")

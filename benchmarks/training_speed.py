@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import files  # noqa: E402
 import tables  # noqa: E402
+from command_line import Parser  # noqa: E402
 
 MULTIPLY_ADDS = 2  # floating-point operations of one multiplication and addition
 
@@ -114,7 +115,7 @@ def step_speed(batch_size=128, steps=60):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="times each is trained (default: %(default)s)")
     tables.add_option(parser)
     parser.add_argument("--example", action="store_true", help=argparse.SUPPRESS)  # one training of the example

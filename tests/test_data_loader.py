@@ -139,7 +139,7 @@ def test_wrong_download_is_not_kept(mnist, tmp_path, monkeypatch):
 
 def test_failed_download_is_told(tmp_path, monkeypatch):
     stub_download(monkeypatch, Exception("URL fetch failure\x1b[2J"))
-    with pytest.raises(UserError, match="could not be downloaded .uRL fetch failure") as refused:
+    with pytest.raises(UserError, match="could not be downloaded .URL fetch failure") as refused:
         load_mnist(tmp_path)
     assert "\x1b" not in str(refused.value) and "git checkout -- data" in str(refused.value)
 

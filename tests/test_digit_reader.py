@@ -120,7 +120,7 @@ def test_uneven_spacing(reader):
 
 
 @pytest.mark.parametrize("wanted", ["00", "36", "52", "86"])
-def test_touching_digits(reader, wanted):
+def test_touching_digits(reader, wanted, shipped_model):
     gap = {"00": 0.56, "36": 0.44, "52": 0.46, "86": 0.46}[wanted]
     coverage = compose.number(wanted, (120, 300), 80, gap=gap, x=40, y=20)
     compose.draw(coverage, 4, 200, 20, 80)

@@ -9,11 +9,16 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import cluster
+import compose
+import data_loader
 import export
 import model
+import visualize
 from conftest import ROOT, command, run
 
 DOCUMENTS = [
@@ -25,6 +30,10 @@ SHELL = {"console", "sh"}
 # Commands that are not run by these tests, and the test that does what they do.
 TESTED_ELSEWHERE = {
     "README.md": {
+        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python predict.py photos": (
+            "test_predict.py",
+            "test_folder_is_in_natural_order_and_holds_only_images",
+        ),
         "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python train.py": (
             "test_train.py",
             "test_short_training_reads_digits",
@@ -83,7 +92,7 @@ def sessions():
 
 
 @pytest.mark.parametrize("line, expected", [session for session in sessions() if "train.py" not in session[0]])
-def test_commands_print_what_the_readme_shows(line, expected, folder):
+def test_commands_print_what_the_readme_shows(line, expected, folder, shipped_model):
     python, script, *arguments = line.split()
     assert python == "python"
     done = run(script, *arguments, cwd=folder)
@@ -105,7 +114,7 @@ def test_training_prints_what_the_readme_shows(training):
     assert [line for line in shown if line != "..."] == [printed[0], printed[1], printed[2], printed[3], printed[-2], printed[-1]]
 
 
-def test_reading_from_python(folder):
+def test_reading_from_python(folder, shipped_model):
     """The README's lines for a program of one's own, as a process of their own."""
     code = blocks(README, "python")[0]
     expected = " ".join(re.findall(r"print\(.*# (.*)", code)).replace("...", "")
@@ -123,12 +132,73 @@ def test_three_lines_each_run_the_exported_models(folder, mnist, monkeypatch):
     for kind, name in (("onnx", "mnist_cnn.onnx"), ("saved_model", "mnist_cnn_saved_model")):
         with contextlib.redirect_stdout(io.StringIO()):
             assert export.main(["--format", kind, "--output", f"models/{name}"]) == 0
-    images, parts = mnist.x_test[:30], blocks(README, "python")[1].split("\n\n")
+    for name, size in re.findall(r"^\| `\S+` \| `(mnist_cnn\S+?)/?` \| ([\d.]+) MB", README, re.MULTILINE):
+        if (path := folder / "models" / name).exists():  # all but the 8-bit one
+            written = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")))
+            assert float(size) == pytest.approx(written / 1e6, abs=0.01), name
+    images = mnist.x_test[:30]
+    parts = next(block for block in blocks(README, "python") if "onnxruntime" in block).split("\n\n")
     assert len(parts) == 3
     for part in parts:
         names = {"pictures": images[..., None].astype("float32")}
         exec(part, names)
         assert (names["probabilities"].argmax(axis=1) == mnist.y_test[:30]).all()
+
+
+def test_own_digits_beside_mnist(folder):
+    """The README's lines that put both into one file, which train.py then takes."""
+    code = next(block for block in blocks(README, "python") if "both.npz" in block)
+    assert 'load_dataset("my_digits")' in code
+    for digit in range(10):
+        path = folder / "my_digits" / str(digit)
+        path.mkdir(parents=True)
+        for number in range(5):
+            coverage = compose.number(str(digit), (60, 60), 40, x=15, y=10 - number)
+            Image.fromarray(compose.write(coverage, compose.paper((60, 60)))).save(path / f"{number}.png")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    data = data_loader.load_dataset(folder / "both.npz")
+    assert (len(data.x_train), len(data.x_test)) == (60040, 10010)
+
+
+@pytest.mark.parametrize("name", ["standard", "mnist", "quick"])
+def test_results_are_those_of_the_tables(name):
+    """What README says of several seeds, against benchmarks/results."""
+    table = (ROOT / "benchmarks" / "results" / f"accuracy_{name}.md").read_text()
+    values = {row: float(re.search(rf"^\| \*\*{row}\*\* \| ([\d.]+)", table, re.MULTILINE)[1]) for row in ("mean", "min", "max")}
+    line = next(line for line in README.splitlines() if f"results/accuracy_{name}.md" in line)
+    mean, low, high = re.search(r"mean \**([\d.]+) %\** \(([\d.]+) to ([\d.]+)", line).groups()
+    assert (mean, low, high) == (f"{values['mean']:.2f}", f"{values['min']:.2f}", f"{values['max']:.2f}")
+
+
+def test_results_of_the_shipped_model_are_what_evaluate_prints():
+    printed = next(expected for line, expected in sessions() if line == "python evaluate.py")
+    rows = [line for line in README.splitlines() if line.endswith("| `python evaluate.py` |")]
+    assert len(rows) == 3
+    for row in rows:
+        assert re.search(r"[\d.]+(?= ?%)", row)[0] in re.findall(r"[\d.]+(?=%)", printed), row
+    assert "25 of 10,000 misread" in rows[0] and "25 of 10,000 misread" in printed
+
+
+def test_pictures_are_listed_where_they_are_looked_for():
+    docstring = re.findall(r"^    (\w+)  +\w", visualize.__doc__ or "", re.MULTILINE)
+    section = README[README.index("## Look: ") : README.index("## Learn: ")]
+    table = [name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert docstring == list(visualize.FIGURES) and sorted(table) == sorted(visualize.FIGURES)
+
+
+@pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png"])
+def test_pictures_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
+    if name == "reading.png":
+        assert run("predict.py", "images/examples/number.jpg", "--annotate", ".", cwd=folder).returncode == 0
+    else:
+        assert visualize.main([name[:-4].replace("_stages", ""), "--output-dir", str(folder)]) == 0
+    (path,) = folder.glob("*.png")
+    pictures = [np.asarray(Image.open(one).convert("L"), int) for one in (path, ROOT / "images" / name)]
+    assert pictures[0].shape == pictures[1].shape
+    assert (np.abs(pictures[0] - pictures[1]) > 64).mean() < 5e-4  # another version may smooth letters otherwise
 
 
 def test_ci_runs_the_test_command_of_the_readme():
@@ -156,6 +226,10 @@ def test_options_exist(path):
         found += [
             (script, option) for span in re.findall(r"`(--[^`]+)`", section) for option in re.findall(r"--[a-z][a-z-]*", span)
         ]
+    if path == ROOT / "README.md":  # elsewhere in it, an option may be any script's
+        every = set().union(*(options_of(name) for name in ("train.py", "evaluate.py", "predict.py", "visualize.py", "export.py")))
+        spans = re.findall(r"`(--[^`]+)`", prose(text))
+        assert {option for span in spans for option in re.findall(r"--[a-z][a-z-]*", span)} <= every
     for script, option in found:
         assert option in options_of(script), f"{path.name}: {script} has no {option}"
     assert path != ROOT / "README.md" or len(found) > 30

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import figures
-from figure_style import percent
+from files import percent
 from layout import check_layout, images_in, texts
 
 ROOT = pathlib.Path(figures.__file__).parent

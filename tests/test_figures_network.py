@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import figure_style
 import figures_network
 from layout import check_layout, images_in, texts
 
@@ -37,10 +38,11 @@ def test_saliency():
     images = np.zeros((8, 28, 28), np.uint8)
     images[:, 5:20, 12:16] = 255
     evidence = np.random.default_rng(0).normal(size=images.shape)
-    figure = figures_network.saliency(images, evidence, np.arange(8), np.arange(8) + 1)
+    figure = figures_network.saliency(images, evidence, np.arange(8), np.arange(8) + 1, np.array([0, 1, 2, 3, 4, 5, 6, 9]))
     assert {"0, not 1", "7, not 8"} <= set(texts(figure))
     drawn = images_in(figure)
     assert len(drawn) == 16 and (drawn[0] == images[0]).all() and (drawn[1] == evidence[0]).all()
+    assert [axes.title.get_color() for axes in figure.axes[::2]] == ["black"] * 7 + [figure_style.VERMILLION]
     shown = figure.axes[1].images[0]
     assert shown.norm.vmin == -shown.norm.vmax  # no influence is white
     check_layout(figure)

@@ -107,6 +107,15 @@ def test_what_sigkill_leaves_is_a_leftover(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py", "predict.py x.png", "visualize.py", "export.py --format litert"])
+def test_missing_packages_are_told_in_one_sentence(script, tmp_path):
+    """As where the environment is not active; -S: without the installed packages."""
+    arguments = [sys.executable, "-S", *str(ROOT / script).split()]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "the package " in done.stderr and "pip install -r requirements.txt" in done.stderr and os.listdir(tmp_path) == []
+
+
 def lines_of_files(use):
     """Interrupt `use()` before each line that it runs in files.py, one after the other; yield the line numbers."""
     for number in itertools.count():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -95,6 +96,13 @@ def test_folder_is_in_natural_order_and_holds_only_images(capsys, digits):
     assert [os.path.basename(r["file"]) for r in records_of(out)] == ["1.png", "2.png", "10.png"] and err == ""
     _, out, _ = run(capsys, "--format", "jsonl", "--recursive", digits)
     assert [os.path.relpath(r["file"], digits) for r in records_of(out)] == ["1.png", "2.png", "10.png", "inner/3.png"]
+
+
+def test_pictures_of_a_kind_that_is_not_read_are_named_in_folders_too(capsys, digits, tmp_path):
+    shutil.copy(digits / "1.png", tmp_path)
+    (tmp_path / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    status, out, err = run(capsys, tmp_path)
+    assert status == 1 and out.count("\n") == 1 and "IMG_0001.HEIC is a HEIC photo; convert it to JPEG" in err
 
 
 def test_patterns(capsys, digits):
@@ -251,7 +259,8 @@ def test_nothing_readable_is_status_2(capsys, tmp_path):
 )
 def test_wrong_usage(capsys, arguments):
     status, out, err = run(capsys, *arguments)
-    assert status == 2 and out == "" and "usage:" in err
+    assert status == 2 and out == ""
+    assert err.count("\n") == 1 and err.endswith(" (--help says what there is).\n")
 
 
 def test_missing_model(capsys, digits):
