@@ -13,6 +13,8 @@ import numpy as np
 import files
 from files import UserError, printable
 
+OTHER_DATA = "other data (their checksum differs)"
+
 
 def path_of(model_path: pathlib.Path) -> pathlib.Path:
     """Return where the checkpoint of a model lies (pathlib.Path)."""
@@ -57,20 +59,20 @@ def load(model_path: pathlib.Path) -> tuple[list[np.ndarray], list[np.ndarray], 
 
 def refuse_other_run(begun: dict, asked: dict) -> None:
     """Raise UserError that names the first difference between the run begun and the run asked for, if any."""
+    difference = first_difference(begun, asked)
+    if difference:
+        ran = f"on {difference}" if difference == OTHER_DATA else " and this one ".join(difference)
+        raise UserError(f"the interrupted training ran {ran}; give it the same again, or leave --resume out to start over.")
+
+
+def first_difference(begun: dict, asked: dict) -> str | tuple[str, str] | None:
+    """Return in which option two runs differ: ("with --seed 0", "with --seed 5"), OTHER_DATA, or None where they do not."""
     for key, value in begun.items():
-        if asked.get(key) != value:
+        if (other := asked.get(key)) != value:
             option = f"--{key.replace('_', '-')}"
-            what = (
-                "other data (their checksum differs)"
-                if key == "data_sha256"
-                else " and this one ".join(
-                    f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, asked.get(key))
-                )
-            )
-            raise UserError(
-                f"the interrupted training ran {'on ' if key == 'data_sha256' else ''}{what}; give it the "
-                "same again, or leave --resume out to start over."
-            )
+            first, second = (f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, other))
+            return OTHER_DATA if key == "data_sha256" else (first, second)
+    return None
 
 
 def restore(variables: list, values: list[np.ndarray]) -> None:

@@ -37,6 +37,10 @@ LOST = (
 )
 
 
+# host:port; the host is a name or a number, or an IPv6 address in brackets.
+ADDRESS = r"([\w-]{1,63}(\.[\w-]{1,63})*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Worker:
     """This process among those that train together.
@@ -73,17 +77,17 @@ def worker_of(name: str, text: str | None = None) -> Worker:
         refuse("is not set")
     try:
         config = json.loads(text)
-        cluster, kind, index = config["cluster"], config["task"]["type"], int(config["task"]["index"])
+        cluster, kind, index = config["cluster"], str(config["task"]["type"]), int(str(config["task"]["index"]))
         jobs = {job: list(addresses) for job, addresses in cluster.items()}
     except (ValueError, RecursionError):
-        refuse("is not JSON, or its task's index is no number")
+        refuse("is not JSON, or its task's index is no whole number")
     except (KeyError, TypeError, AttributeError):
         refuse("lacks the cluster's addresses or the task's type and index")
     if others := sorted(set(jobs) - {"chief", "worker"}):
         refuse(f"names the job {printable(str(others[0]))!r}, and there is work for workers (and one chief) only")
     addresses = jobs.get("chief", []) + jobs.get("worker", [])
     for address in addresses:
-        if not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", str(address)) or not 0 < int(address.rpartition(":")[2]) < 65536:
+        if not re.fullmatch(ADDRESS, str(address)) or not 0 < int(address.rpartition(":")[2]) < 65536:
             refuse(f"names the address {printable(str(address))!r}, which is not host:port")
     if len(set(addresses)) < len(addresses):
         refuse("names an address twice")
@@ -96,8 +100,7 @@ class Watch:
     """A limit on how long this worker waits for the others: `with watch:` around whatever needs all of them.
 
     TensorFlow notices within seconds when a worker ends during the training, but waits without end for one that never
-    comes. Either way the user gets one sentence that names the worker, and exit status 2. Make it before there are other
-    threads: it also sees to SIGTERM, which must be blocked in all of them.
+    comes. Either way the user gets one sentence that names the worker, and exit status 2.
 
     Args:
         worker: Worker.
@@ -108,12 +111,12 @@ class Watch:
         self.timeout = timeout
         self._deadline: float | None = None
         self.others = [address for index, address in enumerate(worker.addresses) if index != worker.index]
-        self.standard_error = os.dup(2) if self.others else 2  # quiet.py may send 2 elsewhere
+        self.standard_error = 2
+        if self.others:
+            with contextlib.suppress(OSError):  # closed: `2>&-`
+                self.standard_error = os.dup(2)  # quiet.py may send 2 elsewhere
         self._names = {address: f"worker {index} ({printable(address)})" for index, address in enumerate(worker.addresses)}
         if self.others:
-            if hasattr(signal, "pthread_sigmask"):  # not on Windows
-                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the threads to come, too
-                threading.Thread(target=_pass_on_sigterm, daemon=True).start()
             threading.Thread(target=self._end_in_time, daemon=True).start()
 
     def __enter__(self) -> None:
@@ -122,7 +125,7 @@ class Watch:
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         self._deadline = None
         if self.others and error is not None and type(error).__name__ in LOST:
-            atexit.register(_end_at_once)
+            end_at_once(2)
             raise UserError(self.message(self.silent_workers(), str(error))) from error
 
     def _end_in_time(self):
@@ -130,7 +133,9 @@ class Watch:
             time.sleep(0.2)
             deadline = self._deadline
             if deadline is not None and time.monotonic() > deadline:
-                os.write(self.standard_error, f"train.py: error: {self.message(self.silent_workers(), how_long=True)}\n".encode())
+                sentence = self.message(self.silent_workers(), how_long=True)
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    os.write(self.standard_error, f"train.py: error: {sentence}\n".encode())
                 os._exit(2)  # the main thread waits inside TensorFlow, which nothing interrupts
 
     def silent_workers(self) -> list[str]:
@@ -152,17 +157,33 @@ class Watch:
         )
 
 
-def _pass_on_sigterm():
-    """Have SIGTERM handled by Python. TensorFlow puts a handler in its place, which notes that it came, and no more."""
-    while True:
+def keep_sigterm() -> None:
+    """See to it that SIGTERM reaches Python's handler. Call this before there are other threads.
+
+    TensorFlow, when it connects to other workers, puts a handler in its place, which notes that the signal came, and no more.
+    So it is blocked in all threads, and one waits for it.
+    """
+
+    def pass_on():
         signal.sigwait([signal.SIGTERM])
-        _thread.interrupt_main(signal.SIGTERM)
+        while True:
+            _thread.interrupt_main(signal.SIGTERM)
+            time.sleep(5)  # an exception can get lost in code that Python or TensorFlow calls back
+
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=pass_on, daemon=True).start()
 
 
-def _end_at_once():
-    """End with status 2 before Python takes down TensorFlow's threads, which complain of the broken connection."""
+def end_at_once(status: int) -> None:
+    """Have this process end with `status` before Python takes down TensorFlow's threads, which complain of lost workers."""
+    atexit.unregister(_end)
+    atexit.register(_end, status)
+
+
+def _end(status):
     sys.stdout.flush()
-    os._exit(2)
+    os._exit(status)
 
 
 def _answers(address, greeting=False):
@@ -172,12 +193,15 @@ def _answers(address, greeting=False):
     back when it is greeted as HTTP/2 wants it (RFC 9113, section 3.4), with an empty list of settings.
     """
     host, _, port = address.rpartition(":")
-    with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection:
+    with (
+        contextlib.suppress(OSError, UnicodeError),
+        socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection,
+    ):
         if connection.getsockname() == connection.getpeername():  # TCP can connect a free port to itself
             return False
         if greeting:
             connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
-            return bool(connection.recv(1))
+            return connection.recv(9)[3:4] == b"\4"  # what kind of frame: settings
         return True
     return False
 
@@ -190,7 +214,9 @@ def wait_for_all(worker: Worker, watch: Watch) -> None:
     """
     address = worker.addresses[worker.index]
     try:
-        server = socket.create_server(("", int(address.rpartition(":")[2])), backlog=4096)
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        server = socket.create_server(("", int(address.rpartition(":")[2])), family=family, dualstack_ipv6=both, backlog=4096)
     except OSError as error:
         raise UserError(
             f"the port of this worker, {printable(address)} in TF_CONFIG, cannot be used: {reason(error)}; end "

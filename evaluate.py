@@ -19,8 +19,10 @@ without them.
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -82,22 +84,22 @@ def main(argv: list[str] | None = None) -> int:
     for warning in mismatches(arguments.model):
         print(f"evaluate.py: warning: {warning}", file=sys.stderr)
     data = load_dataset(arguments.data)
+    model_sha256 = files.sha256(arguments.model)
+    origin = f"model {model_sha256} data {data.checksum}"
     if arguments.shard:
         start, stop = arguments.shard.bounds(len(data.x_test), unit=BATCH_SIZE)
         if start < stop:
-            sys.stdout.write(
-                answers_text(data.y_test[start:stop], predict(load_model(arguments.model), data.x_test[start:stop], BATCH_SIZE))
-            )
+            probabilities = predict(load_model(arguments.model), data.x_test[start:stop], BATCH_SIZE)
+            sys.stdout.write(answers_text(start, data.y_test[start:stop], probabilities, origin))
         return 0
     files.make_folder(arguments.output_dir)
-    probabilities = (
-        read_answers(arguments.answers, data.y_test)
-        if arguments.answers
-        else predict(load_model(arguments.model), data.x_test, BATCH_SIZE)
-    )
+    if arguments.answers:
+        probabilities = read_answers(arguments.answers, data.y_test, origin)
+    else:
+        probabilities = predict(load_model(arguments.model), data.x_test, BATCH_SIZE)
     metrics = {
         "model": arguments.model.name,
-        "model_sha256": files.sha256(arguments.model),
+        "model_sha256": model_sha256,
         "data": data.name,
         "data_sha256": data.checksum,
         **measure(data.x_test, data.y_test, probabilities),
@@ -108,34 +110,43 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def answers_text(labels: np.ndarray, probabilities: np.ndarray) -> str:
-    """Return answers as lines of CSV: the label and ten probabilities, each in as many digits as bring it back exactly."""
-    return "".join(f"{label},{','.join(map(str, row))}\n" for label, row in zip(labels, probabilities))
+def answers_text(first: int, labels: np.ndarray, probabilities: np.ndarray, origin: str) -> str:
+    """Return answers as lines of CSV: number of the image, label, ten probabilities in as many digits as bring them back exactly.
+
+    Args:
+        first: number of the first image. origin: what made them, for a comment at the beginning.
+    """
+    lines = [f"{first + i},{label},{','.join(map(str, row))}\n" for i, (label, row) in enumerate(zip(labels, probabilities))]
+    return f"# {origin}\n{''.join(lines)}"
 
 
-def read_answers(path: str | os.PathLike, labels: np.ndarray) -> np.ndarray:
+def read_answers(path: str | os.PathLike, labels: np.ndarray, origin: str) -> np.ndarray:
     """Return the probabilities (N, 10) float32 in a file of `answers_text` for images with these labels.
 
     Raises:
-        UserError: it cannot be read, or holds other images' answers, too few or too many.
+        UserError: it cannot be read, holds other images' or another model's answers, too few, too many or in another order.
     """
     import numpy as np
 
     try:
-        with warnings.catch_warnings():
+        with open(path, encoding="ascii") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about an empty file, which is refused below
-            rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
+            text = file.read()
+            rows = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot read answers from {printable(path)} ({printable(files.reason(error)).rstrip('.')}); give what the shards of "
             "evaluate.py wrote."
         ) from error
-    if rows.shape != (len(labels), 11) or not np.array_equal(rows[:, 0], labels) or not np.isfinite(rows).all():
+    if set(re.findall("^# .*", text, re.MULTILINE)) - {f"# {origin}"}:
+        raise UserError(f"{printable(path)} holds answers of another --model or --data; name those that its parts were made with.")
+    numbered = rows.shape == (len(labels), 12) and (rows[:, 0] == np.arange(len(labels))).all() and (rows[:, 1] == labels).all()
+    if not numbered or not (rows[:, 2:] >= 0).all() or not np.allclose(rows[:, 2:].sum(axis=1), 1, atol=1e-3):
         raise UserError(
             f"{printable(path)} does not hold the answers for these {len(labels)} images; put the outputs of all shards "
             "together in their order, of the same --data."
         )
-    return rows[:, 1:]
+    return rows[:, 2:].astype(np.float32)
 
 
 def report(metrics: dict, labels: np.ndarray, probabilities: np.ndarray) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cluster
-from files import UserError, printable
+from files import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -92,12 +92,14 @@ def begin_together(strategy: tf.distribute.Strategy, worker: cluster.Worker, wat
         (length,) = from_first(strategy, worker, [np.array(len(text), np.int32)])
         (text,) = from_first(strategy, worker, [np.resize(text, int(length))])
         progress = json.loads(text.astype(np.uint8).tobytes())
-        for key, value in progress["run"].items():
-            if epochs.progress["run"][key] != value:
-                raise UserError(
-                    f"the first worker was started with {key} {printable(str(value))}, and this one, worker "
-                    f"{worker.index}, with {printable(str(epochs.progress['run'][key]))}; start all with the same."
-                )
+        difference = checkpoint.first_difference(progress["run"], epochs.progress["run"])
+        if difference == checkpoint.OTHER_DATA:
+            raise UserError(f"this worker, {worker.index}, has {difference} than the first; give all the same files.")
+        if difference:
+            raise UserError(
+                f"the first worker was started {difference[0]}, and this one, worker {worker.index}, {difference[1]}; start "
+                "all with the same."
+            )
         epochs.progress.update(progress)
         checkpoint.restore(epochs.state, from_first(strategy, worker, [variable.numpy() for variable in epochs.state]))
         if progress["best"]:
@@ -112,6 +114,14 @@ def from_first(strategy: tf.distribute.Strategy, worker: cluster.Worker, arrays:
         return arrays
     with strategy.scope():  # a new variable gets the first worker's value everywhere
         return [tf.Variable(array, trainable=False).numpy() for array in arrays]
+
+
+def wait_for_first(strategy: tf.distribute.Strategy, worker: cluster.Worker, watch: cluster.Watch) -> None:
+    """Return when the first worker has come here, too, such as after it has saved. Raises UserError when it is lost before."""
+    import numpy as np
+
+    with watch:
+        from_first(strategy, worker, [np.zeros(1, np.int32)])
 
 
 def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:

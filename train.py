@@ -193,6 +193,7 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
         else:
             recipe.fit(model, *what, epochs.end, progress_bar=sys.stdout.isatty())
     if not worker.is_first:
+        strategy.wait_for_first(engine, worker, watch)  # to have saved: who ends with 0 before would not be started again
         return 0
     final = build_model()
     final.set_weights(epochs.best_weights)
@@ -200,6 +201,8 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
     progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
     save(final, arguments, progress)
     checkpoint.path_of(arguments.model).unlink(missing_ok=True)
+    if worker.addresses:
+        strategy.wait_for_first(engine, worker, watch)
     print(
         f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
         f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
@@ -291,10 +294,15 @@ def main(argv: list[str] | None = None) -> int:
     if os.path.isdir(arguments.model):  # False, too, where one may not look: then the lock says so
         raise UserError(f"{printable(arguments.model)} is a folder; name a .keras file to write.")
 
-    def terminate(*_):
-        raise KeyboardInterrupt("SIGTERM")
+    signals = []
+
+    def interrupt(number, _):
+        signals.append(number)
+        raise KeyboardInterrupt
 
     worker = cluster.worker_of(arguments.strategy)
+    if worker.addresses:
+        cluster.keep_sigterm()
     watch = cluster.Watch(worker, arguments.worker_timeout)
     with contextlib.ExitStack() as stack:
         if worker.is_first:
@@ -303,24 +311,32 @@ def main(argv: list[str] | None = None) -> int:
             stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         for suffix in OUTPUTS if worker.is_first else ():
             files.remove_leftovers(arguments.model.with_suffix(suffix))
-        previous = signal.signal(signal.SIGTERM, terminate)
+        heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+        previous = {number: signal.signal(number, interrupt) for number in heeded}
         try:
             with quiet.native_output():
                 return train(arguments, worker, watch)
-        except KeyboardInterrupt as interrupt:
-            command = resume_command(arguments.model)
-            print(
-                "\ntrain.py: stopped; "
-                + (
-                    f"go on{', on every worker,' if worker.addresses else ''} with: {command}"
-                    if command
-                    else "no epoch was finished, so there is nothing to resume."
-                ),
-                file=sys.stderr,
-            )
-            return 143 if interrupt.args else 130
+        except BaseException as error:  # what TensorFlow makes of an interrupt while it fails for another reason, for one
+            if not signals and not isinstance(error, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
+            print(f"\ntrain.py: stopped; {what_now(arguments.model, worker)}", file=sys.stderr)
+            status = 143 if signal.SIGTERM in signals else 130
+            if worker.addresses:
+                cluster.end_at_once(status)
+            return status
         finally:
-            signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def what_now(model_path: pathlib.Path, worker: cluster.Worker) -> str:
+    """Return in words how to go on after an interruption."""
+    if not worker.is_first:
+        return "start all workers again, with --resume if an epoch was finished."
+    if command := resume_command(model_path):
+        return f"go on{', on every worker,' if worker.addresses else ''} with: {command}"
+    return "no epoch was finished, so there is nothing to resume."
 
 
 if __name__ == "__main__":

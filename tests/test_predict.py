@@ -99,9 +99,11 @@ def test_folder_is_in_natural_order_and_holds_only_images(capsys, digits):
 
 
 def test_pictures_of_a_kind_that_is_not_read_are_named_in_folders_too(capsys, digits, tmp_path):
-    shutil.copy(digits / "1.png", tmp_path)
-    (tmp_path / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    status, out, err = run(capsys, tmp_path)
+    phone = tmp_path / "phone"
+    phone.mkdir()
+    shutil.copy(digits / "1.png", phone)
+    (phone / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    status, out, err = run(capsys, phone)
     assert status == 1 and out.count("\n") == 1 and "IMG_0001.HEIC is a HEIC photo; convert it to JPEG" in err
 
 

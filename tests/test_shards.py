@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import re
 
 import numpy as np
 import pytest
@@ -89,12 +90,15 @@ def test_scores_of_the_parts_together_are_the_scores_of_one(mnist, tmp_path, cap
 
     score("--output-dir", tmp_path / "one")
     parts = [score("--shard", f"{index}/4") for index in range(1, 5)]  # the last one empty: 1200 images are 3 batches
-    assert [part.count("\n") for part in parts] == [500, 500, 200, 0]
+    assert [part.count("\n") for part in parts] == [501, 501, 201, 0]
     (tmp_path / "all.csv").write_text("".join(parts))
     score("--answers", tmp_path / "all.csv", "--output-dir", tmp_path / "parts")
     assert sorted(os.listdir(tmp_path / "parts")) == sorted(os.listdir(tmp_path / "one"))
     assert files.read_json(tmp_path / "parts" / "metrics.json") == files.read_json(tmp_path / "one" / "metrics.json")
-    for wrong in ("".join(parts[1:]), "".join(reversed(parts)), "a,b\n", ""):
+    doubled = parts[0] + parts[0] + parts[2]
+    certain = re.sub(r"^0,7,.*", "0,7,0,0,0,0,0,0,0,2,0,0", parts[0], flags=re.MULTILINE) + parts[1] + parts[2]
+    other_model = "".join(parts).replace("# model ", "# model 0")
+    for wrong in ("".join(parts[1:]), "".join(reversed(parts)), doubled, certain, other_model, "a,b\n", ""):
         (tmp_path / "all.csv").write_text(wrong)
         with pytest.raises(UserError, match="all.csv"):
             score("--answers", tmp_path / "all.csv", "--output-dir", tmp_path / "wrong")

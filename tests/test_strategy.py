@@ -160,7 +160,7 @@ def test_sigterm_ends_a_worker(options, tmp_path):
             break
     second.send_signal(signal.SIGTERM)
     status, _, err = ended(second)
-    assert status == 143 and err.startswith("\ntrain.py: stopped; go on, on every worker, with: ") and "--resume" in err
+    assert status == 143 and err == "\ntrain.py: stopped; start all workers again, with --resume if an epoch was finished.\n"
     status, _, err = ended(first)
     assert status == 2 and f"worker 1 (localhost:{ports[1]}) ended" in err
 
@@ -223,7 +223,7 @@ def test_replicas_share_each_batch_of_a_training_on_one_device():
 
 def test_workers_with_other_options_are_refused(options, tmp_path):
     (_, _, first), (status, _, err) = [ended(process) for process in start_two(tmp_path, "x", options, ["--seed", "5"])[0]]
-    assert status == 2 and "with seed 0, and this one, worker 1, with 5" in err
+    assert status == 2 and "with --seed 0, and this one, worker 1, with --seed 5" in err
     assert "worker 1" in first and os.listdir(tmp_path) == ["weights"]
 
 
@@ -260,10 +260,15 @@ def test_a_taken_port_is_named():
         ("[]", "lacks"),
         ("{}", "lacks"),
         ('{"cluster": {"worker": ["a:1"]}}', "lacks"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}', "no number"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}', "no whole number"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "no place for worker 1"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}', "no place for worker -1"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "no place for chief 0"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1e400}}', "no whole number"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0.7}}', "no whole number"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": ["worker"], "index": 0}}', "no place for"),
+        ('{"cluster": {"worker": ["a..b:1"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
+        ('{"cluster": {"worker": ["::1:1"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
         ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
         ('{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", "index": 0}}', "not host:port"),
         ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}', "twice"),
