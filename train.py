@@ -17,11 +17,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import io
 import os
 import pathlib
-import platform
 import shlex
 import shutil
 import signal
@@ -31,14 +28,13 @@ from typing import TYPE_CHECKING
 import cluster
 import files
 import quiet
+import record
 import strategy
 from command_line import Parser, number
 from files import UserError, printable
 from model import MODEL_PATH
 
 if TYPE_CHECKING:
-    import keras
-
     from data_loader import Dataset
 
 # The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
@@ -199,7 +195,7 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
     final.set_weights(epochs.best_weights)
     progress["temperature"] = calibrate(final, x_validation, y_validation)
     progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
-    save(final, arguments, progress)
+    record.save(final, arguments.model, progress)
     checkpoint.path_of(arguments.model).unlink(missing_ok=True)
     if worker.addresses:
         strategy.wait_for_first(engine, worker, watch)
@@ -209,50 +205,6 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
         f"The model is {shown(arguments.model)}; next: python evaluate.py{_model_option(arguments)}"
     )
     return 0
-
-
-def save(model: keras.Model, arguments: argparse.Namespace, progress: dict) -> None:
-    """Write the model, its LiteRT form, the history and, last, the record that binds them by their checksums."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    from model import export_litert, save_model
-
-    litert_path = arguments.model.with_suffix(".tflite")
-    with files.atomic_write(arguments.model) as temporary:
-        save_model(model, temporary)
-    with files.atomic_write(litert_path) as temporary:
-        export_litert(model, temporary)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, progress["history"][0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(progress["history"])
-    files.write_text(arguments.model.with_suffix(".csv"), table.getvalue())
-    files.write_json(
-        arguments.model.with_suffix(".json"),
-        {
-            "command": shlex.join(["python", "train.py", *progress["options"]]),
-            **progress["run"],
-            "replicas": progress["replicas"],
-            "parameters": model.count_params(),
-            "best_epoch": progress["best"]["epoch"],
-            "validation": progress["validation"],
-            "temperature": progress["temperature"],
-            "duration_seconds": round(sum(row["seconds"] for row in progress["history"]), 1),
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-            },
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "history": progress["history"],
-            "history_sha256": files.sha256(arguments.model.with_suffix(".csv")),
-            "model_sha256": files.sha256(arguments.model),
-            "litert_sha256": files.sha256(litert_path),
-        },
-    )
 
 
 def shown(path: str | os.PathLike) -> str:

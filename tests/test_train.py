@@ -12,6 +12,7 @@ import pytest
 
 import epochs
 import files
+import record
 import train
 from conftest import ROOT, TRAINING, command, full_disk, make_arrays, ordinary_user, run, start
 from files import UserError
@@ -327,14 +328,14 @@ def test_full_disk_keeps_the_old_model(limit, small_data, tmp_path):
 def test_full_disk_at_the_end_keeps_the_old_model_and_the_checkpoint(interrupted, tmp_path, monkeypatch):
     path = tmp_path / "x.keras"
     path.write_bytes(b"old")
-    save = train.save
+    save = record.save
 
     def save_on_full_disk(*arguments):
         with full_disk(200_000):
             save(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save", save_on_full_disk)
+        patch.setattr(record, "save", save_on_full_disk)
         with pytest.raises(UserError, match="x.keras: the disk is full"):
             train.main([*interrupted, "--resume"])
     assert path.read_bytes() == b"old"
