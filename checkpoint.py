@@ -71,6 +71,8 @@ def first_difference(begun: dict, asked: dict) -> str | tuple[str, str] | None:
         if (other := asked.get(key)) != value:
             option = f"--{key.replace('_', '-')}"
             first, second = (f"with {option} {printable(str(x))}" if x is not None else f"without {option}" for x in (value, other))
+            if key == "data":  # its name; MNIST's is no path
+                first, second = (f"on {printable(str(x))}" for x in (value, other))
             return OTHER_DATA if key == "data_sha256" else (first, second)
     return None
 

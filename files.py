@@ -47,8 +47,9 @@ def percent(share: float, places: int = 1) -> str:
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
 
-    A `UserError` becomes one sentence and status 2, and so does what the operating system refuses (output to
-    a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the script quietly.
+    A `UserError` becomes one sentence and status 2, and so do a package that is not installed and what the operating
+    system refuses (output to a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the
+    script quietly.
     """
     name = os.path.basename(sys.argv[0])
     sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed: `>&-`

@@ -71,12 +71,17 @@ def training_batches(
     )
 
 
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Return the number of whole batches in an epoch of `count` images; fewer images than a batch are one batch."""
+    return max(1, count // batch_size)
+
+
 def batch_indices(count: int, batch_size: int, seed: int, first_epoch: int, epochs: int) -> tf.data.Dataset:
-    """Return a tf.data.Dataset of (step, indices of the batch's images), both int64 and int32, in a new order each epoch.
+    """Return a tf.data.Dataset of (step int64, indices of the batch's images int32), in a new order each epoch.
 
     What is left of an epoch after the last whole batch is left out; fewer images than a batch are one batch.
     """
-    steps = max(1, count // batch_size)
+    steps = steps_per_epoch(count, batch_size)
 
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([tf.cast(seed, tf.int64), epoch]))
@@ -135,6 +140,7 @@ def fit(
     epochs: int,
     on_epoch_end: Callable[[int, dict], None],
     progress_bar: bool = False,
+    augmented: bool = True,
 ) -> None:
     """Train a compiled model on one device, with Keras's own loop; `strategy.fit` is the one for several.
 
@@ -148,8 +154,8 @@ def fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
         model.fit(
-            training_batches(images, labels, batch_size, seed, first_epoch, epochs),
-            steps_per_epoch=max(1, len(images) // batch_size),
+            training_batches(images, labels, batch_size, seed, first_epoch, epochs, augmented),
+            steps_per_epoch=steps_per_epoch(len(images), batch_size),
             initial_epoch=first_epoch,
             epochs=epochs,
             callbacks=callbacks,

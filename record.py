@@ -2,7 +2,8 @@
 
     record.save(model, pathlib.Path("models/mine.keras"), progress)     # and mine.tflite, mine.csv, mine.json
 
-network.py and evaluate.py read the record, and notice when a file beside it is another training's.
+network.py reads the record, for predict.py and evaluate.py, and notices when a file beside it is another training's;
+export.py renews the checksum of the LiteRT file in it.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def start(name: str, worker: cluster.Worker, watch: cluster.Watch) -> tf.distrib
                 _kept.append(tf.distribute.MultiWorkerMirroredStrategy())
         finally:
             faulthandler.cancel_dump_traceback_later()
-    return _kept[0]
+    return _kept[-1]
 
 
 def scope(strategy: tf.distribute.Strategy | None, watch: cluster.Watch) -> contextlib.ExitStack:
@@ -204,7 +204,7 @@ def fit(
 
     import recipe
 
-    replicas, steps = strategy.num_replicas_in_sync, max(1, len(images) // batch_size)
+    replicas, steps = strategy.num_replicas_in_sync, recipe.steps_per_epoch(len(images), batch_size)
     check_batch_size(strategy, min(batch_size, len(images)))
     moving = [variable for variable in model.non_trainable_variables if "float" in variable.dtype]
     with watch, strategy.scope():

@@ -163,7 +163,7 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
     images, labels = recipe.training_pictures(
         x_train[training], y_train[training], preset["pen_digits"], preset["non_digits"], arguments.seed
     )
-    steps = max(1, len(images) // arguments.batch_size)
+    steps = recipe.steps_per_epoch(len(images), arguments.batch_size)
     with strategy.scope(engine, watch):
         model = build_model(fused=True)
         recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
@@ -189,16 +189,16 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
         else:
             recipe.fit(model, *what, epochs.end, progress_bar=sys.stdout.isatty())
     if not worker.is_first:
-        strategy.wait_for_first(engine, worker, watch)  # to have saved: who ends with 0 before would not be started again
+        strategy.wait_for_first(engine, worker, watch)  # until it has saved: who had ended with 0 would not be started again
         return 0
     final = build_model()
     final.set_weights(epochs.best_weights)
     progress["temperature"] = calibrate(final, x_validation, y_validation)
     progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
     record.save(final, arguments.model, progress)
-    checkpoint.path_of(arguments.model).unlink(missing_ok=True)
     if worker.addresses:
         strategy.wait_for_first(engine, worker, watch)
+    checkpoint.path_of(arguments.model).unlink(missing_ok=True)  # last: all can go on from it until all is done
     print(
         f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
         f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
@@ -248,8 +248,8 @@ def main(argv: list[str] | None = None) -> int:
 
     signals = []
 
-    def interrupt(number, _):
-        signals.append(number)
+    def interrupt(signum, _):
+        signals.append(signum)
         raise KeyboardInterrupt
 
     worker = cluster.worker_of(arguments.strategy)
@@ -263,8 +263,8 @@ def main(argv: list[str] | None = None) -> int:
             stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
         for suffix in OUTPUTS if worker.is_first else ():
             files.remove_leftovers(arguments.model.with_suffix(suffix))
-        heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]  # nohup
-        previous = {number: signal.signal(number, interrupt) for number in heeded}
+        heeded = [signum for signum in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(signum) != signal.SIG_IGN]  # nohup
+        previous = {signum: signal.signal(signum, interrupt) for signum in heeded}
         try:
             with quiet.native_output():
                 return train(arguments, worker, watch)
@@ -278,8 +278,8 @@ def main(argv: list[str] | None = None) -> int:
                 cluster.end_at_once(status)
             return status
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            for signum, handler in previous.items():
+                signal.signal(signum, handler)
 
 
 def what_now(model_path: pathlib.Path, worker: cluster.Worker) -> str:

@@ -9,7 +9,6 @@ It follows the same recipe (recipe.py), with nothing but the images given: no dr
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def try_training(
 
     keras.utils.set_random_seed(seed)
     model = build_model(blocks=blocks, fused=True)
-    steps = max(1, len(images) // batch_size)
+    steps = recipe.steps_per_epoch(len(images), batch_size)
     recipe.compile_model(model, learning_rate, steps * epochs)
     variables = list(model.variables) + list(model.optimizer.variables)
     history: dict[str, list[float]] = {
@@ -72,10 +71,5 @@ def try_training(
         if on_epoch:
             on_epoch(history)
 
-    batches = recipe.training_batches(images, labels, batch_size, seed, 0, epochs, augmented)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-        model.fit(
-            batches, steps_per_epoch=steps, epochs=epochs, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end)]
-        )
+    recipe.fit(model, images, labels, batch_size, seed, 0, epochs, end, augmented=augmented)
     return model, history

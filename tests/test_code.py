@@ -20,7 +20,7 @@ def test_tools_are_content(tool):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_no_module_imports_a_script(path):
-    """Arrows go down only, so that each part can be used, tried and tested without those above it."""
+    """So that each part can be used, tried and tested without those above it."""
     imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
         imported |= {name.name for name in node.names} if isinstance(node, ast.Import) else set()
