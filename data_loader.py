@@ -6,7 +6,7 @@
 
 Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
 and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
-one sentence (`files.UserError`).
+one sentence (`messages.UserError`).
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-import quiet
-from files import UserError, atomic_write, printable, reason
+from digits.support import native_output
+from digits.support.constants import IMAGE_SIZE, NUM_CLASSES, PROJECT
+from digits.support.files import atomic_write
+from digits.support.messages import UserError, printable, reason
 
-NUM_CLASSES = 10
-IMAGE_SIZE = 28
-MNIST_FOLDER = pathlib.Path(__file__).resolve().parent / "data"
+MNIST_FOLDER = PROJECT / "data"
 
 # The four original files (Y. LeCun, C. Cortes; see data/README.md) and the SHA-256 of their uncompressed bytes.
 MNIST_FILES = {
@@ -139,11 +139,6 @@ def split(labels: np.ndarray, validation_size: int, seed: int) -> tuple[np.ndarr
     return np.sort(train), np.sort(validation)
 
 
-def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Return (N, 10) float32 with a 1 in the column of each label (N,), for losses that ask for it."""
-    return np.eye(NUM_CLASSES, dtype=np.float32)[np.asarray(labels)]
-
-
 def read_idx(path: str | os.PathLike, remedy: str = "fetch it again") -> np.ndarray:
     """Read an IDX file of unsigned bytes, plain or .gz (format: LeCun's MNIST page).
 
@@ -222,9 +217,9 @@ def _read_npz(path):
 
 def _read_image_folders(folder):
     """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as in prediction."""
-    from digit_finder import prepare_single
-    from image_loader import load_image
-    from image_paths import find_images
+    from digits.reading.candidates import prepare_single
+    from digits.reading.image_loader import load_image
+    from digits.reading.image_paths import find_images
 
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
@@ -256,7 +251,7 @@ def _download_mnist(paths):
     folder = next(iter(paths.values())).parent
     print(f"MNIST is not complete in {printable(folder)}: downloading it ...", file=sys.stderr, flush=True)
     try:
-        with quiet.native_output(), contextlib.redirect_stdout(io.StringIO()):
+        with native_output.silenced(), contextlib.redirect_stdout(io.StringIO()):
             import keras
 
             (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()

@@ -25,11 +25,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import files
-import quiet
-from command_line import Parser
-from files import UserError, printable
-from model import MODEL_PATH, check_archive, load_model, predict
+from digits.inference import model_files
+from digits.inference.archive import check_archive
+from digits.inference.keras_model import load_model, predict
+from digits.support import command_line, files, messages, native_output
+from digits.support.command_line import Parser
+from digits.support.constants import DEFAULT_MODEL
+from digits.support.messages import UserError, printable
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--model",
         type=pathlib.Path,
-        default=MODEL_PATH,
+        default=DEFAULT_MODEL,
         metavar="PATH",
         help="the model to export (default: models/mnist_cnn.keras)",
     )
@@ -77,17 +79,17 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_output(output, kind, sidecar)
     except OSError as error:
-        raise UserError(f"cannot write {printable(output)}: {files.reason(error)}; choose another --output.") from error
+        raise UserError(f"cannot write {printable(output)}: {messages.reason(error)}; choose another --output.") from error
     check_archive(path)
     print("Loading TensorFlow and the model ...", flush=True)
     beside = kind == "litert" and output.resolve() == sidecar.resolve()  # train.py writes this file, too
     training = files.lock(path.with_suffix(".lock"), f"a training of {printable(path)}")
     with training if beside else contextlib.nullcontext():
-        with quiet.native_output():
+        with native_output.silenced():
             model = load_model(path)
         report = export(model, kind, output, load_mnist())
         if beside:
-            report += bind(path, output)
+            report += bind(path)
     size = sum(file.stat().st_size for file in (output, *output.rglob("*")) if file.is_file())
     print(
         f"wrote {printable(output)}, {size / 1e6:.2f} MB\n  {report}\n"
@@ -131,7 +133,7 @@ def export(model: keras.Model, kind: str, output: str | os.PathLike, data: Datas
     images, labels = (data.x_test, data.y_test) if integers else (data.x_test[::10], data.y_test[::10])
     with (folder_write if kind == "saved_model" else files.atomic_write)(output) as temporary:
         try:
-            with quiet.native_output(), contextlib.redirect_stdout(io.StringIO()):  # converters talk on both
+            with native_output.silenced(), contextlib.redirect_stdout(io.StringIO()):  # converters talk on both
                 expected = predict(model, images)  # first, because Keras does not export a model never called
                 calibration = data.x_train[:: len(data.x_train) // CALIBRATION_IMAGES, None, ..., None]
                 convert(model, kind, temporary, calibration.astype("float32"))
@@ -157,7 +159,7 @@ def export(model: keras.Model, kind: str, output: str | os.PathLike, data: Datas
 def convert(model: keras.Model, kind: str, path: pathlib.Path, calibration: np.ndarray) -> None:
     """Write `model` to `path` in a format of FORMATS; calibration: (N, 1, 28, 28, 1) float32, for 8-bit integers."""
     if kind == "litert":
-        from model import export_litert
+        from digits.inference.keras_model import export_litert
 
         export_litert(model, path)
     elif kind == "litert-int8":
@@ -175,7 +177,7 @@ def convert(model: keras.Model, kind: str, path: pathlib.Path, calibration: np.n
 def load_exported(path: pathlib.Path, kind: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return an export, run by its own runtime: a callable, (N, 28, 28) uint8 to (N, 10) float32 probabilities."""
     if kind in ("litert", "litert-int8"):
-        from network import LiteRTNetwork
+        from digits.inference.network import LiteRTNetwork
 
         return LiteRTNetwork(path)
     if kind == "onnx":
@@ -211,22 +213,20 @@ def folder_write(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             raise
     except OSError as error:
         raise UserError(
-            f"cannot write {printable(path)}: {files.reason(error)}; free some space, or choose a place you may write to."
+            f"cannot write {printable(path)}: {messages.reason(error)}; free some space, or choose a place you may write to."
         ) from error
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def bind(model_path: pathlib.Path, export_path: str | os.PathLike) -> str:
+def bind(model_path: pathlib.Path) -> str:
     """Put the checksum of a model's new .tflite into the model's record, so that predict.py runs it; say so."""
-    record_path = model_path.with_suffix(".json")
-    record = files.read_json(record_path) if record_path.is_file() else {}
-    if record.get("model_sha256") != files.sha256(model_path):
+    record_path = model_files.files_of(model_path).record
+    if not model_files.bind_litert(model_path):
         return f"\n  predict.py goes on with Keras: there is no record of this model at {printable(record_path)}"
-    files.write_json(record_path, {**record, "litert_sha256": files.sha256(export_path)})
     return f"\n  predict.py runs it: its checksum is in {printable(record_path)}"
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

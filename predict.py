@@ -32,14 +32,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-import files
-import shards
-from command_line import Parser, number
-from files import UserError, percent, printable
+from digits.support import command_line, messages, shards
+from digits.support.command_line import Parser, number
+from digits.support.messages import UserError, percent, printable
 
 if TYPE_CHECKING:
-    from image_paths import Group
-    from image_reader import Job
+    from digits.reading.image_paths import Group
+    from digits.reading.reader import Job
 
 PROGRESS_FROM = 20  # images; fewer are done before a progress bar is of use
 ENCODE = json.JSONEncoder(allow_nan=False).encode
@@ -108,7 +107,7 @@ def jobs_of(groups: list[Group], annotate: str | None = None) -> Iterator[Job]:
         groups: list of image_paths.Group.
         annotate: folder for the annotated copies, or None. Images of the same name get numbered copies.
     """
-    from image_reader import Job
+    from digits.reading.reader import Job
 
     taken: set[str] = set()
     for folder, names, error in groups:
@@ -133,7 +132,7 @@ def _free_name(name, taken):
 
 def _standard_input():
     """Return the bytes on standard input, one more than are accepted at most."""
-    from image_loader import MAX_STREAM_BYTES
+    from digits.reading.image_loader import MAX_STREAM_BYTES
 
     return b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_STREAM_BYTES + 1)
 
@@ -213,13 +212,12 @@ WRITERS: dict[str, Callable] = {"text": write_text, "jsonl": write_jsonl, "json"
 def main(argv: list[str] | None = None) -> int:
     """Read the images that the command line names. Returns the exit status."""
     arguments = parse_arguments(argv)
-    import image_paths
-    import image_reader
+    from digits.reading import image_paths, reader
 
     groups = image_paths.find_images(arguments.paths, arguments.recursive)
     if arguments.annotate:
         _check_annotate(arguments.annotate, groups)
-    settings = image_reader.Settings(
+    settings = reader.Settings(
         arguments.model, arguments.runtime, arguments.single, arguments.min_confidence, arguments.invert, arguments.top_k or 3
     )
     for stream in (sys.stdout, sys.stderr):
@@ -250,7 +248,7 @@ def main(argv: list[str] | None = None) -> int:
                     progress.update()
 
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
-        WRITERS[arguments.format](watched(image_reader.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
+        WRITERS[arguments.format](watched(reader.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
     if counts["failed"] and arguments.format in ("json", "jsonl"):
         print(f'predict.py: {counts["failed"]} of {sum(counts.values())} could not be read; "error" says why.', file=sys.stderr)
     return 0 if not counts["failed"] else 1 if counts["read"] else 2
@@ -261,7 +259,7 @@ def _check_annotate(folder, groups):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {printable(folder)}: {files.reason(error)}; choose another.") from error
+        raise UserError(f"cannot make the folder {printable(folder)}: {messages.reason(error)}; choose another.") from error
     holders = {group.folder for group in groups if group.folder}
     holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names}
     if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):
@@ -278,4 +276,4 @@ def _progress(total):
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

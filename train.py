@@ -25,14 +25,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-import cluster
-import files
-import quiet
-import record
-import strategy
-from command_line import Parser, number
-from files import UserError, printable
-from model import MODEL_PATH
+from digits.inference import record
+from digits.support import command_line, files, native_output
+from digits.support.command_line import Parser, number
+from digits.support.constants import DEFAULT_MODEL
+from digits.support.messages import UserError, printable
+from digits.training.distributed import cluster, strategy
 
 if TYPE_CHECKING:
     from data_loader import Dataset
@@ -80,7 +78,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--limit", type=number(int, 1, 10**9), metavar="N", help="use the first N training images only")
     parser.add_argument(
-        "--model", type=pathlib.Path, default=MODEL_PATH, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
+        "--model", type=pathlib.Path, default=DEFAULT_MODEL, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
     parser.add_argument(
@@ -123,8 +121,8 @@ def describe_run(arguments: argparse.Namespace, data: Dataset) -> dict:
 def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.Watch) -> int:
     """Train as `arguments` say, save the best epoch, and return the exit status."""
     print("Loading the data and TensorFlow ...", flush=True)
-    import checkpoint
     from data_loader import load_dataset, split
+    from digits.training import checkpoint
 
     options = _options(arguments)
     resume = arguments.resume and worker.is_first  # the others get what it has read
@@ -147,15 +145,17 @@ def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.
     else:
         progress = {"run": run, "history": [], "best": None, "options": options}
 
-    from model import build_model, calibrate, start_tensorflow
+    from digits.inference.calibration import calibrate
+    from digits.inference.keras_model import start_tensorflow
+    from model import build_model
 
     engine = strategy.start(arguments.strategy, worker, watch)  # before anything else wakes TensorFlow
     start_tensorflow()
     import keras
     import tensorflow as tf
 
-    import recipe
-    from epochs import Epochs, duration
+    from digits.training import recipe
+    from digits.training.callbacks import Epochs, duration
 
     keras.utils.set_random_seed(arguments.seed)
     tf.config.experimental.enable_op_determinism()
@@ -226,7 +226,7 @@ def _options(arguments):
 
 def resume_command(model_path: pathlib.Path) -> str | None:
     """Return the command that goes on with the interrupted training of a model, or None where there is none."""
-    import checkpoint
+    from digits.training import checkpoint
 
     try:
         progress = checkpoint.load(model_path)[2]
@@ -237,7 +237,7 @@ def resume_command(model_path: pathlib.Path) -> str | None:
 
 
 def _model_option(arguments):
-    return "" if arguments.model == MODEL_PATH else f" --model {shlex.quote(shown(arguments.model))}"
+    return "" if arguments.model == DEFAULT_MODEL else f" --model {shlex.quote(shown(arguments.model))}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -266,7 +266,7 @@ def main(argv: list[str] | None = None) -> int:
         heeded = [signum for signum in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(signum) != signal.SIG_IGN]  # nohup
         previous = {signum: signal.signal(signum, interrupt) for signum in heeded}
         try:
-            with quiet.native_output():
+            with native_output.silenced():
                 return train(arguments, worker, watch)
         except BaseException as error:  # what TensorFlow makes of an interrupt while it fails for another reason, for one
             if not signals and not isinstance(error, KeyboardInterrupt):
@@ -292,4 +292,4 @@ def what_now(model_path: pathlib.Path, worker: cluster.Worker) -> str:
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -26,18 +26,23 @@ drawn, 1 some were left out, 2 nothing was drawn, or wrong usage. figures*.py dr
 
 from __future__ import annotations
 
+import functools
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING
 
-import files
-from command_line import Parser
-from files import UserError, printable
-from material import PHOTO_PATH, Material
-from model import MODEL_PATH
+from digits.support import command_line, files, messages
+from digits.support.command_line import Parser
+from digits.support.constants import DEFAULT_MODEL, EXAMPLE_PHOTO
+from digits.support.messages import UserError, printable
 
 if TYPE_CHECKING:
+    import keras
+    import numpy as np
     from matplotlib.figure import Figure
+
+    from data_loader import Dataset
 
 RANDOM_DIGITS, UNSURE_DIGITS = 30, 10  # of predictions.png
 EXPLAINED_DIGITS, EMBEDDED_DIGITS = 6, 2000  # of saliency.png and embedding.png; t-SNE would take minutes for all
@@ -68,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"there is no picture named {printable(unknown[0])}; choose from {', '.join(FIGURES)}")
     if arguments.show:
         check_display()
-    material = Material(arguments.model or MODEL_PATH, arguments.data, arguments.photo or PHOTO_PATH, arguments.image or 0)
+    material = Material(arguments.model or DEFAULT_MODEL, arguments.data, arguments.photo or EXAMPLE_PHOTO, arguments.image or 0)
     left_out = {}
     for name in arguments.names or FIGURES:
         for need in FIGURES[name][1]:
@@ -93,32 +98,99 @@ def main(argv: list[str] | None = None) -> int:
     return 2 if not paths else 1 if left_out else 0
 
 
-def draw_samples(material: Material) -> Figure:
-    import figures_data
+class Material:
+    """The data, the model, what it answers, its history and a photo.
 
-    return figures_data.sample_digits(material.data.x_train, material.data.y_train)
+    Args:
+        model_path: a `.keras` file.
+        data_path: see `data_loader.load_dataset`.
+        photo_path: path of a picture.
+        index: of the test image to look into.
+
+    Attributes (asking for one raises UserError where its file is missing or damaged):
+        data: data_loader.Dataset. model: keras.Model. history: dict of lists, see `model_files.read_history`.
+        photo: (H, W, 3) uint8. image: ((28, 28) uint8, its label), the test image to look into.
+        probabilities: (N, 10) for the test images. measures: of them, see `scores.measure`.
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike = DEFAULT_MODEL,
+        data_path: str | os.PathLike | None = None,
+        photo_path: str | os.PathLike = EXAMPLE_PHOTO,
+        index: int = 0,
+    ) -> None:
+        self.model_path, self.data_path, self.photo_path, self.index = pathlib.Path(model_path), data_path, photo_path, index
+
+    @functools.cached_property
+    def data(self) -> Dataset:
+        from data_loader import load_dataset
+
+        return load_dataset(self.data_path)
+
+    @functools.cached_property
+    def image(self) -> tuple[np.ndarray, int]:
+        if not 0 <= self.index < len(self.data.x_test):
+            raise UserError(f"there is no test image {self.index}; give an --image from 0 to {len(self.data.x_test) - 1}.")
+        return self.data.x_test[self.index], int(self.data.y_test[self.index])
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        from digits.inference.keras_model import load_model
+
+        return load_model(self.model_path)
+
+    @functools.cached_property
+    def history(self) -> dict[str, list[float]]:
+        from digits.inference.model_files import read_history
+
+        return read_history(self.model_path)
+
+    @functools.cached_property
+    def photo(self) -> np.ndarray:
+        from digits.reading.image_loader import load_image
+
+        return load_image(self.photo_path)
+
+    @functools.cached_property
+    def probabilities(self) -> np.ndarray:
+        from digits.inference.keras_model import predict
+
+        return predict(self.model, self.data.x_test)
+
+    @functools.cached_property
+    def measures(self) -> dict:
+        from digits.inference.scores import measure
+
+        return measure(self.data.x_test, self.data.y_test, self.probabilities)
+
+
+def draw_samples(material: Material) -> Figure:
+    from digits.figures import dataset
+
+    return dataset.sample_digits(material.data.x_train, material.data.y_train)
 
 
 def draw_augmentation(material: Material) -> Figure:
     import numpy as np
 
-    import figures_data
-    from augmentation import augment
+    from digits.figures import dataset
+    from digits.training.augmentation import augment
 
     images = material.data.x_train[:AUGMENTED_DIGITS]
     copies = np.repeat(images, VARIANTS, axis=0)[..., None].astype(np.float32)
-    return figures_data.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
+    return dataset.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
 
 
 def draw_training_curves(material: Material) -> Figure:
-    import figures
+    from digits.figures import results
 
-    return figures.training_curves(material.history)
+    return results.training_curves(material.history)
 
 
 def draw_predictions(material: Material) -> Figure:
-    import figures
-    from insight import choose_digits
+    from digits.figures import results
+    from digits.inference.explanations import choose_digits
 
     chosen, data = choose_digits(material.probabilities, RANDOM_DIGITS, UNSURE_DIGITS), material.data
     note = (
@@ -126,69 +198,69 @@ def draw_predictions(material: Material) -> Figure:
         if len(chosen) == RANDOM_DIGITS + UNSURE_DIGITS
         else ""
     )
-    return figures.predictions(data.x_test[chosen], data.y_test[chosen], material.probabilities[chosen], note=note)
+    return results.predictions(data.x_test[chosen], data.y_test[chosen], material.probabilities[chosen], note=note)
 
 
 def draw_confusion_matrix(material: Material) -> Figure:
-    import figures
+    from digits.figures import results
 
-    return figures.confusion_matrix(material.measures["confusion_matrix"])
+    return results.confusion_matrix(material.measures["confusion_matrix"])
 
 
 def draw_reliability(material: Material) -> Figure:
-    import figures
+    from digits.figures import results
 
-    return figures.reliability_diagram(material.measures["calibration"], material.measures["expected_calibration_error"])
+    return results.reliability_diagram(material.measures["calibration"], material.measures["expected_calibration_error"])
 
 
 def draw_mistakes(material: Material) -> Figure:
-    import figures
+    from digits.figures import results
 
-    return figures.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
+    return results.hardest_mistakes(material.data.x_test, material.measures["misclassified"], material.probabilities)
 
 
 def draw_architecture(material: Material) -> Figure:
-    import figures_network
-    import insight
+    from digits.figures import network
+    from digits.inference import explanations
 
-    return figures_network.architecture(insight.stages(material.model))
+    return network.architecture(explanations.stages(material.model))
 
 
 def draw_filters(material: Material) -> Figure:
     import numpy as np
 
-    import figures_network
-    import insight
+    from digits.figures import network
+    from digits.inference import explanations
 
-    layer = insight.first_convolution(material.model)
-    return figures_network.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
+    layer = explanations.first_convolution(material.model)
+    return network.filters(np.asarray(layer.kernel), f"the first convolution, {layer.name}")
 
 
 def draw_feature_maps(material: Material) -> Figure:
-    import figures_network
-    import insight
+    from digits.figures import network
+    from digits.inference import explanations
 
     image, label = material.image
-    return figures_network.feature_maps(image, insight.stage_outputs(material.model, image), label)
+    return network.feature_maps(image, explanations.stage_outputs(material.model, image), label)
 
 
 def draw_saliency(material: Material) -> Figure:
-    import figures_network
-    import insight
+    from digits.figures import network
+    from digits.inference import explanations
 
-    chosen = insight.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)
+    chosen = explanations.choose_digits(material.probabilities, 0, EXPLAINED_DIGITS)
     images, labels = material.data.x_test[chosen], material.data.y_test[chosen]
-    return figures_network.saliency(images, *insight.saliency(material.model, images), labels)
+    return network.saliency(images, *explanations.saliency(material.model, images), labels)
 
 
 def draw_embedding(material: Material) -> Figure:
-    import figures_data
-    import insight
+    from digits.figures import dataset
+    from digits.inference import explanations
 
     images, labels = material.data.x_test[:EMBEDDED_DIGITS], material.data.y_test[:EMBEDDED_DIGITS]
     misread = material.probabilities[:EMBEDDED_DIGITS].argmax(axis=1) != labels
-    return figures_data.embedding(
-        insight.embed(insight.last_features(material.model, images)),
+    return dataset.embedding(
+        explanations.embed(explanations.last_features(material.model, images)),
         labels,
         "Digits that the network finds alike lie together",
         f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: misread",
@@ -197,12 +269,12 @@ def draw_embedding(material: Material) -> Figure:
 
 
 def draw_reading(material: Material) -> Figure:
-    import figures_data
-    import reading_steps
-    from network import load_network
+    from digits.figures import dataset
+    from digits.inference.network import load_network
+    from digits.reading import trace
 
-    steps = reading_steps.follow(material.photo, load_network(material.model_path))
-    return figures_data.reading_stages(steps, printable(pathlib.Path(material.photo_path).name))
+    steps = trace.follow(material.photo, load_network(material.model_path))
+    return dataset.reading_stages(steps, printable(pathlib.Path(material.photo_path).name))
 
 
 FIGURES = {  # name: how to draw it, and what it needs
@@ -224,7 +296,7 @@ FIGURES = {  # name: how to draw it, and what it needs
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Write a matplotlib Figure to `path` as PNG, whole or not at all, and return the path. Raises UserError."""
-    from figure_style import DPI
+    from digits.figures.style import DPI
 
     with files.atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=DPI)
@@ -240,7 +312,7 @@ def check_display() -> None:
         pyplot.close("all")
     except Exception as error:  # each window system has its own way to fail
         raise UserError(
-            f"no window can be opened here ({files.reason(error)}); leave --show away and open the files in --output-dir."
+            f"no window can be opened here ({messages.reason(error)}); leave --show away and open the files in --output-dir."
         ) from error
     if not windows:
         raise UserError(
@@ -261,4 +333,4 @@ def show(paths: list[pathlib.Path]) -> None:
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -17,11 +17,11 @@ import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-import files  # noqa: E402
-import tables  # noqa: E402
-from command_line import Parser  # noqa: E402
-from digit_reader import MIN_CONFIDENCE  # noqa: E402
-from train import PRESETS  # noqa: E402
+import tables
+from digits.reading.decoding import MIN_CONFIDENCE
+from digits.support import command_line, files
+from digits.support.command_line import Parser
+from train import PRESETS
 
 EPOCHS, VALIDATION_SIZE, BATCH_SIZE, LEARNING_RATE = 6, 10_000, 128, 3e-3
 NEVER = 1e-9  # a share of the images that is next to none, by which one can still divide
@@ -43,15 +43,16 @@ VARIANTS = {
 
 def train_variant(changes, seed, handwriting):
     """Train once. Returns a dict of scores: validation accuracy and loss, and on the other handwriting, if given."""
-    from model import build_model, calibrate, predict, start_tensorflow
+    from digits.inference.calibration import calibrate
+    from digits.inference.keras_model import predict, start_tensorflow
+    from model import build_model
 
     start_tensorflow()
     import keras
     import numpy as np
 
-    import augmentation
-    import recipe
     from data_loader import load_dataset, split
+    from digits.training import augmentation, recipe
 
     shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("pen_digits", "non_digits")}
     constants = [
@@ -139,4 +140,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -19,10 +19,10 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-import files  # noqa: E402
-import tables  # noqa: E402
-from command_line import Parser  # noqa: E402
-from train import PRESETS  # noqa: E402
+import tables
+from digits.support import command_line, files, messages
+from digits.support.command_line import Parser
+from train import PRESETS
 
 COLUMNS = (
     ("accuracy", "test accuracy %"),
@@ -43,7 +43,7 @@ def train_and_evaluate(preset, seed, folder, workers=1):
         run("evaluate.py", "--model", str(model), "--output-dir", str(reports))
     record, metrics = files.read_json(model.with_suffix(".json")), files.read_json(reports / "metrics.json")
     if metrics["model_sha256"] != record["model_sha256"]:
-        raise files.UserError(f"{reports} is not of {model}; delete both and run this again.")
+        raise messages.UserError(f"{reports} is not of {model}; delete both and run this again.")
     return metrics | {"minutes": record["duration_seconds"] / 60, "versions": record["versions"]}
 
 
@@ -65,7 +65,7 @@ def run(script, *options, workers=1):
         for index in range(workers)
     ]
     if status := max(process.wait() for process in processes):
-        raise files.UserError(f"{script} ended with status {status}; run this again to go on from there.")
+        raise messages.UserError(f"{script} ended with status {status}; run this again to go on from there.")
 
 
 def table(preset, results, workers=1):
@@ -116,4 +116,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

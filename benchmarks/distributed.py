@@ -20,9 +20,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-import files  # noqa: E402
-import tables  # noqa: E402
-from command_line import Parser  # noqa: E402
+import tables
+from digits.support import command_line, messages
+from digits.support.command_line import Parser
 
 SHARE, EPOCHS = 64, 4  # pictures of a worker in a step; epochs, of which the first, with the compilation, does not count
 NETWORKS = {"1 Gbit/s Ethernet": 1e9, "10 Gbit/s Ethernet": 1e10, "100 Gbit/s InfiniBand": 1e11}
@@ -30,8 +30,7 @@ NETWORKS = {"1 Gbit/s Ethernet": 1e9, "10 Gbit/s Ethernet": 1e10, "100 Gbit/s In
 
 def work(steps):
     """Train as the worker that TF_CONFIG says, and print the seconds of a step, median over the epochs that count."""
-    import cluster
-    import strategy
+    from digits.training.distributed import cluster, strategy
     from model import build_model
 
     worker = cluster.worker_of("multiworker")
@@ -39,7 +38,7 @@ def work(steps):
     engine = strategy.start("multiworker", worker, watch)
     import numpy as np
 
-    import recipe
+    from digits.training import recipe
 
     with strategy.scope(engine, watch):
         model = build_model(fused=True)
@@ -87,7 +86,7 @@ def measure(workers, steps):
     ]
     outputs = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
-        raise files.UserError("a worker of the benchmark failed; run it with fewer other programs beside it.")
+        raise messages.UserError("a worker of the benchmark failed; run it with fewer other programs beside it.")
     return json.loads(outputs[0].splitlines()[-1])
 
 
@@ -102,7 +101,7 @@ def main(argv=None):
         work(arguments.steps)
         return 0
     if len(os.sched_getaffinity(0)) < 2:
-        raise files.UserError("two workers need two cores.")
+        raise messages.UserError("two workers need two cores.")
     one, two = [], []
     for _ in range(arguments.rounds):
         seconds, gradient_bytes = measure(1, arguments.steps)
@@ -140,4 +139,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -32,7 +32,7 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from command_line import Parser  # noqa: E402
+from digits.support.command_line import Parser
 
 HANG_SECONDS = 10
 MEMORY_BYTES = 1.5e9
@@ -187,8 +187,8 @@ def try_model(path, _):
     """Load a damaged model as evaluate.py and predict.py do, and run it. Returns the kind of fault, or None."""
     import numpy as np
 
-    from files import UserError
-    from network import KerasNetwork
+    from digits.inference.network import KerasNetwork
+    from digits.support.messages import UserError
 
     try:
         answers = KerasNetwork(path)(np.zeros((1, 28, 28), np.uint8))
@@ -272,7 +272,7 @@ def train(*arguments, **options):
 def same_weights(first, second):
     import numpy as np
 
-    from model import load_model
+    from digits.inference.keras_model import load_model
 
     first, second = load_model(first).get_weights(), load_model(second).get_weights()
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
@@ -280,8 +280,8 @@ def same_weights(first, second):
 
 def kill_trainings(kills, folder, seed):
     """Kill a training at each of `kills` random moments, then go on with it. Returns (reference model, Counter)."""
-    from files import UserError
-    from model import load_model
+    from digits.inference.keras_model import load_model
+    from digits.support.messages import UserError
 
     reference, faults, rng = folder / "reference.keras", collections.Counter(), random.Random(seed)
     done = train(*TRAINING, "--model", reference)

@@ -25,16 +25,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import files  # noqa: E402  after the path above is known
-from command_line import Parser  # noqa: E402
-from files import printable  # noqa: E402
+from digits.support import command_line, files
+from digits.support.command_line import Parser
+from digits.support.messages import printable
 
 SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "model.py")
 TIGHT_LOOP = """
 import sys, numpy as np
 from PIL import Image
 sys.path.insert(0, sys.argv[1])
-import network
+from digits.inference import network
 run = network.load_network(sys.argv[2], "litert", threads=int(sys.argv[3]))
 import os
 names = sorted(os.listdir(sys.argv[4]))
@@ -152,14 +152,13 @@ def write_photo(path):
 
 def time_photo(path, model, repeats):
     """Return (seconds from file to answer, seconds of decoding), medians in this process."""
-    import image_loader
-    import image_reader
+    from digits.reading import image_loader, reader
 
-    reader = image_reader.ImageReader(image_reader.Settings(model))
+    reader = reader.ImageReader(reader.Settings(model))
     answers, decodings = [], []
     for _ in range(repeats + 1):  # the first also fills caches
         start = time.perf_counter()
-        reader.read([image_reader.Job(str(path), str(path))])
+        reader.read([reader.Job(str(path), str(path))])
         middle = time.perf_counter()
         image_loader.load_image(path)
         answers.append(middle - start)
@@ -185,9 +184,9 @@ def main(argv=None):
     import numpy as np
 
     import data_loader
-    from model import MODEL_PATH
+    from digits.support.constants import DEFAULT_MODEL
 
-    model = str(pathlib.Path(arguments.model or MODEL_PATH).resolve())
+    model = str(pathlib.Path(arguments.model or DEFAULT_MODEL).resolve())
     python, predict = sys.executable, [sys.executable, "predict.py", "--model", model]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="predict_speed-"))
     rows = []
@@ -228,7 +227,7 @@ def main(argv=None):
             [python, "-c", PLAIN_PREDICT, model, str(folder / "x.npy")],
         )
         row(
-            "evaluate.py on 10,000 images against importing Keras and `model.predict`",
+            "evaluate.py on 10,000 images against importing Keras and `keras_model.predict`",
             f"{ours:.1f} s / {theirs:.1f} s = {ours / theirs:.2f}",
             "at most 1.5",
         )
@@ -295,4 +294,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

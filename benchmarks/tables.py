@@ -6,7 +6,7 @@ import pathlib
 import platform
 import shlex
 
-import files
+from digits.support import files
 
 
 def add_option(parser):

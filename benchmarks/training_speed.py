@@ -17,9 +17,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-import files  # noqa: E402
-import tables  # noqa: E402
-from command_line import Parser  # noqa: E402
+import tables
+from digits.support import command_line
+from digits.support.command_line import Parser
 
 MULTIPLY_ADDS = 2  # floating-point operations of one multiplication and addition
 
@@ -86,8 +86,8 @@ def step_speed(batch_size=128, steps=60):
     import numpy as np
     import tensorflow as tf
 
-    import recipe
-    from augmentation import augment
+    from digits.training import recipe
+    from digits.training.augmentation import augment
     from model import build_model
 
     model = build_model(fused=True)
@@ -155,4 +155,4 @@ here is {peak:.0f} GFLOP/s. Augmentation: {augmentation:.1f} ms more for each ba
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -108,6 +108,6 @@ def trained_path(training):
 @pytest.fixture(scope="session")
 def trained(trained_path):
     """The model of the short training, loaded."""
-    import model
+    from digits.inference import keras_model
 
-    return model.load_model(trained_path)
+    return keras_model.load_model(trained_path)

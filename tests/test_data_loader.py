@@ -15,7 +15,7 @@ from PIL import Image
 import data_loader
 from conftest import ROOT, make_arrays, run
 from data_loader import MNIST_FILES, MNIST_FOLDER, load_dataset, load_mnist, one_hot, read_idx, split
-from files import UserError
+from digits.support.messages import UserError
 
 
 def idx(array):

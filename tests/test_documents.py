@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cluster
 import compose
 import data_loader
 import export
-import model
 import visualize
 from conftest import ROOT, command, run
+from digits.support import constants
+from digits.training.distributed import cluster
 
 DOCUMENTS = [
     *ROOT.glob("*.md"),
@@ -128,7 +128,7 @@ def test_reading_from_python(folder, shipped_model):
 def test_three_lines_each_run_the_exported_models(folder, mnist, monkeypatch):
     """The README's lines for LiteRT, ONNX Runtime and TensorFlow, with the shipped model exported as it says."""
     (folder / "models").mkdir()
-    (folder / "models" / "mnist_cnn.tflite").symlink_to(model.MODEL_PATH.with_suffix(".tflite"))
+    (folder / "models" / "mnist_cnn.tflite").symlink_to(constants.DEFAULT_MODEL.with_suffix(".tflite"))
     monkeypatch.chdir(folder)
     for kind, name in (("onnx", "mnist_cnn.onnx"), ("saved_model", "mnist_cnn_saved_model")):
         with contextlib.redirect_stdout(io.StringIO()):

@@ -13,8 +13,8 @@ from sklearn import metrics as sklearn_metrics
 
 import data_loader
 import evaluate
-import files
-from model import predict
+from digits.inference.keras_model import predict
+from digits.support import files, messages
 
 ROOT = data_loader.MNIST_FOLDER.parent
 
@@ -126,7 +126,7 @@ def test_answers_that_are_no_numbers_are_refused():
         def predict(self, images, **_):
             return np.full((len(images), 10), np.nan)
 
-    with pytest.raises(files.UserError, match="not numbers"):
+    with pytest.raises(messages.UserError, match="not numbers"):
         predict(Damaged(), no_images(3))
 
 
@@ -151,7 +151,7 @@ def test_record_of_another_model_is_told(model_path, data_path, tmp_path, monkey
 )
 def test_bad_input_is_refused_in_one_sentence(option, value, message, model_path, data_path, tmp_path):
     arguments = {"--model": model_path, "--data": data_path, "--output-dir": tmp_path / "reports", option: value}
-    with pytest.raises(files.UserError, match=message):
+    with pytest.raises(messages.UserError, match=message):
         evaluate.main([str(word) for pair in arguments.items() for word in pair])
     assert not (tmp_path / "reports").exists()
 

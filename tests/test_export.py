@@ -10,9 +10,9 @@ import pytest
 
 import data_loader
 import export
-import files
-import model as models
 from conftest import run
+from digits.inference import keras_model
+from digits.support import command_line, constants, files, messages
 
 IMAGES = slice(3, 10_000, 37)  # 271 test images, most of them not those that export.py itself compares
 
@@ -22,7 +22,7 @@ def source(tmp_path_factory):
     """A copy of the shipped model, with its record, in a folder of its own."""
     path = tmp_path_factory.mktemp("models") / "digits.keras"
     for suffix in (".keras", ".json"):
-        shutil.copy(models.MODEL_PATH.with_suffix(suffix), path.with_suffix(suffix))
+        shutil.copy(constants.DEFAULT_MODEL.with_suffix(suffix), path.with_suffix(suffix))
     return path
 
 
@@ -34,7 +34,7 @@ def images():
 @pytest.fixture(scope="module")
 def expected(source, images):
     """Keras's probabilities of `images`."""
-    return models.predict(models.load_model(source), images)
+    return keras_model.predict(keras_model.load_model(source), images)
 
 
 def assert_same(answers, expected):
@@ -53,7 +53,7 @@ def run_litert(path, pictures):
 
 def test_litert_beside_the_model_is_what_predict_runs(source, images, expected, capsys):
     """The default output is predict.py's own file: the record is made to name it, whatever stood there before."""
-    from network import load_network
+    from digits.inference.network import load_network
 
     record = files.read_json(source.with_suffix(".json"))
     source.with_suffix(".tflite").write_bytes(b"damaged")
@@ -78,7 +78,7 @@ def test_litert_int8(source, images, expected, capsys):
     types = [detail["dtype"] for detail in interpreter.get_tensor_details() if len(detail["shape"]) == 4]
     assert types.count(np.int8) > 3 and types.count(np.float32) == 1  # only the pictures themselves
     assert np.mean(answers.argmax(axis=1) == expected.argmax(axis=1)) >= 0.985
-    assert path.stat().st_size < 0.4 * 4 * models.load_model(source).count_params()
+    assert path.stat().st_size < 0.4 * 4 * keras_model.load_model(source).count_params()
 
 
 def test_onnx_by_the_command_line(source, images, expected, tmp_path):
@@ -112,7 +112,7 @@ def test_saved_model_replaces_a_saved_model_only(source, images, expected, capsy
         assert_same(next(iter(served.values())).numpy(), expected[:count])
     assert not list(source.parent.glob(".*"))  # no litter
     (output / "my notes.txt").write_text("mine")
-    with pytest.raises(files.UserError, match="left alone"):
+    with pytest.raises(messages.UserError, match="left alone"):
         export.main(["--format", "saved_model", "--model", str(source)])
     assert (output / "my notes.txt").read_text() == "mine"
 
@@ -124,14 +124,14 @@ def test_a_wrong_export_is_not_kept(source, tmp_path, monkeypatch):
     arguments = ["--format", "onnx", "--model", str(source), "--output", str(output)]
     monkeypatch.setattr(export, "convert", lambda *_: None)
     monkeypatch.setattr(export, "load_exported", lambda *_: lambda images: np.full((len(images), 10), np.nan))
-    with pytest.raises(files.UserError, match="does not answer like the model"):
+    with pytest.raises(messages.UserError, match="does not answer like the model"):
         export.main(arguments)
 
     def fail(*_):
         raise RuntimeError("no such operator\x1b[2J")
 
     monkeypatch.setattr(export, "convert", fail)
-    with pytest.raises(files.UserError, match="no such operator.*another --format") as refusal:
+    with pytest.raises(messages.UserError, match="no such operator.*another --format") as refusal:
         export.main(arguments)
     assert "\x1b" not in str(refusal.value)
     assert output.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["digits.onnx"]
@@ -144,7 +144,7 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
     with pytest.raises(KeyError), export.folder_write(folder) as new:
         new.mkdir()
         raise KeyError
-    with pytest.raises(files.UserError, match="cannot write"), export.folder_write(folder):
+    with pytest.raises(messages.UserError, match="cannot write"), export.folder_write(folder):
         pass  # nothing was made, so that the rename fails
     assert (folder / "saved_model.pb").read_text() == "old" and list(tmp_path.iterdir()) == [folder]
 
@@ -191,7 +191,7 @@ def test_wrong_use(arguments, words, tmp_path, monkeypatch, capsys):
     arguments = [text.format(folder=tmp_path, file=tmp_path / "file.txt") for text in arguments]
     monkeypatch.setattr(sys, "argv", ["export.py"])
     with pytest.raises(SystemExit) as end:
-        files.run(lambda: export.main(arguments))
+        command_line.run(lambda: export.main(arguments))
     printed = capsys.readouterr()
     assert end.value.code == 2 and words in printed.err and printed.out == ""
     assert (tmp_path / "file.txt").read_text() == "mine" and len(list(tmp_path.iterdir())) == 1

@@ -13,14 +13,12 @@ import pytest
 from PIL import Image
 
 import data_loader
-import files
-import image_paths
-import image_reader
-import model
 import predict
+from digits.reading import image_paths, reader
+from digits.support import constants, messages
 
 FOLDER = os.path.dirname(os.path.abspath(predict.__file__))
-COMMAND = [sys.executable, os.path.join(FOLDER, "predict.py"), "--model", str(model.MODEL_PATH)]
+COMMAND = [sys.executable, os.path.join(FOLDER, "predict.py"), "--model", str(constants.DEFAULT_MODEL)]
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,8 @@ def save(picture, path):
 def run(capsys, *arguments):
     """Call main in this process. Returns (exit status, standard output, standard error)."""
     try:
-        status = predict.main(["--model", str(model.MODEL_PATH), *map(str, arguments)])
-    except files.UserError as error:
+        status = predict.main(["--model", str(constants.DEFAULT_MODEL), *map(str, arguments)])
+    except messages.UserError as error:
         status = 2
         print(error, file=sys.stderr)
     except SystemExit as error:
@@ -155,11 +153,11 @@ def test_read_image_from_everything(digits):
     path = digits / "1.png"
     content, picture = path.read_bytes(), Image.open(path)
     sources = path, str(path), content, picture, np.asarray(picture), io.BytesIO(content)
-    records = [image_reader.read_image(source, model.MODEL_PATH) for source in sources]
+    records = [reader.read_image(source, constants.DEFAULT_MODEL) for source in sources]
     assert records[0]["file"] == str(path) and records[2]["file"] is None and records[0]["text"] == "7"
     assert all({**record, "file": None} == {**records[0], "file": None} for record in records)
-    with pytest.raises(files.UserError, match="does not exist"):
-        image_reader.read_image(digits / "nothing.png", model.MODEL_PATH)
+    with pytest.raises(messages.UserError, match="does not exist"):
+        reader.read_image(digits / "nothing.png", constants.DEFAULT_MODEL)
 
 
 # --- how it is written -------------------------------------------------------------------------------------
@@ -272,13 +270,13 @@ def test_missing_model(capsys, digits):
 
 
 def test_export_instead_of_the_model(capsys, digits):
-    status, out, err = run(capsys, "--model", model.MODEL_PATH.with_suffix(".tflite"), digits / "1.png")
+    status, out, err = run(capsys, "--model", constants.DEFAULT_MODEL.with_suffix(".tflite"), digits / "1.png")
     assert status == 2 and out == "" and len(err.splitlines()) == 1 and "mnist_cnn.tflite is not a .keras file" in err
 
 
 def test_fallback_is_said_once(digits, tmp_path):
     """Without its record the model is read by Keras, with the same answer."""
-    (tmp_path / "alone.keras").write_bytes(model.MODEL_PATH.read_bytes())
+    (tmp_path / "alone.keras").write_bytes(constants.DEFAULT_MODEL.read_bytes())
     process = subprocess.run(
         [*COMMAND, "--model", tmp_path / "alone.keras", "--format", "jsonl", digits / "1.png", digits / "2.png"],
         capture_output=True,
@@ -301,7 +299,10 @@ def test_a_pipe_in_a_folder_does_not_hang(digits):
 
 def test_reader_that_stops_early(digits):
     process = subprocess.run(
-        f"'{COMMAND[0]}' '{COMMAND[1]}' --model '{model.MODEL_PATH}' '{digits}' | true", shell=True, capture_output=True, text=True
+        f"'{COMMAND[0]}' '{COMMAND[1]}' --model '{constants.DEFAULT_MODEL}' '{digits}' | true",
+        shell=True,
+        capture_output=True,
+        text=True,
     )
     assert process.stderr == ""
 
@@ -321,8 +322,8 @@ def test_notes(capsys, digits):
 
 def test_more_strokes_than_are_looked_at(capsys, digits, monkeypatch):
     assert run(capsys, digits / "1.png")[2] == ""
-    monkeypatch.setattr("strokes.MOST_STROKES", 1)
-    monkeypatch.setattr("digit_finder.MOST_STROKES", 1)
+    monkeypatch.setattr("digits.reading.strokes.MOST_STROKES", 1)
+    monkeypatch.setattr("digits.reading.candidates.MOST_STROKES", 1)
     status, out, err = run(capsys, digits / "1.png")
     assert status == 0 and "7 (" in out and "1.png has more strokes than are looked at" in err
 
@@ -380,6 +381,9 @@ def test_one_image_needs_neither_tensorflow_nor_processes(digits):
         "print(sorted({'tensorflow', 'keras', 'tqdm', 'multiprocessing', 'csv', 'matplotlib'} & set(sys.modules)))"
     )
     process = subprocess.run(
-        [sys.executable, "-c", code, "--model", model.MODEL_PATH, digits / "1.png"], capture_output=True, text=True, cwd=FOLDER
+        [sys.executable, "-c", code, "--model", constants.DEFAULT_MODEL, digits / "1.png"],
+        capture_output=True,
+        text=True,
+        cwd=FOLDER,
     )
     assert process.stdout.splitlines()[-1] == "['csv']"

@@ -13,11 +13,10 @@ import pytest
 from PIL import Image
 
 import data_loader
-import image_reader
-import model
 import predict
+from digits.support import constants
 
-COMMAND = [sys.executable, os.path.abspath(predict.__file__), "--model", str(model.MODEL_PATH)]
+COMMAND = [sys.executable, os.path.abspath(predict.__file__), "--model", str(constants.DEFAULT_MODEL)]
 
 
 def records_of(text):
@@ -39,7 +38,7 @@ def many(tmp_path_factory):
 
 def test_processes_give_the_same_in_the_same_order(many, capsys, monkeypatch):
     def read():
-        status = predict.main(["--model", str(model.MODEL_PATH), "--format", "jsonl", str(many)])
+        status = predict.main(["--model", str(constants.DEFAULT_MODEL), "--format", "jsonl", str(many)])
         said = capsys.readouterr()
         assert status == 1 and "7 of 330" in said.err
         return records_of(said.out)
@@ -47,7 +46,7 @@ def test_processes_give_the_same_in_the_same_order(many, capsys, monkeypatch):
     records = read()
     assert [os.path.basename(record["file"]) for record in records] == [f"{number}.png" for number in range(330)]
     assert [number for number, record in enumerate(records) if record["error"]] == list(range(7, 330, 50))
-    monkeypatch.setattr(image_reader, "FEW_BATCHES", 1000)  # all in this process
+    monkeypatch.setattr(reader, "FEW_BATCHES", 1000)  # all in this process
     assert read() == records
 
 
@@ -59,7 +58,7 @@ def test_each_record_is_passed_on_when_it_is_done(many, monkeypatch):
             passed_on.append(self.getvalue().count("\n"))
 
     monkeypatch.setattr("sys.stdout", Output())
-    predict.main(["--model", str(model.MODEL_PATH), *[str(many / f"{number}.png") for number in range(5)]])
+    predict.main(["--model", str(constants.DEFAULT_MODEL), *[str(many / f"{number}.png") for number in range(5)]])
     assert set(range(1, 6)) <= set(passed_on)
 
 

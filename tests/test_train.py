@@ -10,18 +10,18 @@ import subprocess
 import numpy as np
 import pytest
 
-import epochs
-import files
-import record
 import train
 from conftest import ROOT, TRAINING, command, full_disk, make_arrays, ordinary_user, run, start
-from files import UserError
+from digits.inference import record
+from digits.support import files
+from digits.support.messages import UserError
+from digits.training import callbacks
 
 
 def weights_of(path):
-    import model
+    from digits.inference import keras_model
 
-    return model.load_model(path).get_weights()
+    return keras_model.load_model(path).get_weights()
 
 
 def assert_same_weights(first, second):
@@ -50,11 +50,11 @@ def small_data(tmp_path_factory):
 
 
 def test_short_training_reads_digits(training, trained, mnist):
-    import model
+    from digits.inference import keras_model
 
     process, _ = training
     assert process.returncode == 0, process.stderr
-    accuracy = np.mean(model.predict(trained, mnist.x_test[:2000]).argmax(axis=1) == mnist.y_test[:2000])
+    accuracy = np.mean(keras_model.predict(trained, mnist.x_test[:2000]).argmax(axis=1) == mnist.y_test[:2000])
     assert accuracy > 0.93
 
 
@@ -81,9 +81,9 @@ def test_the_files_belong_together(training):
     assert [{key: float(value) for key, value in row.items()} for row in rows] == record["history"]
     assert record["seed"] == 0 and record["limit"] == 1800 and record["validation_size"] == 150
     assert record["best_epoch"] == 1 + max(range(4), key=lambda i: (float(rows[i]["val_accuracy"]), i))
-    import network
+    from digits.inference import model_files
 
-    assert network.mismatches(path) == []
+    assert model_files.mismatches(path) == []
 
 
 def test_record_states_the_command(training):
@@ -94,11 +94,10 @@ def test_record_states_the_command(training):
 
 
 def test_litert_file_is_the_same_network(trained, trained_path, mnist):
-    import model
-    import network
+    from digits.inference import keras_model, network
 
     litert = network.LiteRTNetwork(trained_path.with_suffix(".tflite"))
-    assert np.abs(litert(mnist.x_test[:100]) - model.predict(trained, mnist.x_test[:100])).max() < 1e-5
+    assert np.abs(litert(mnist.x_test[:100]) - keras_model.predict(trained, mnist.x_test[:100])).max() < 1e-5
 
 
 def test_weights_depend_on_the_seed_and_not_on_the_test_set(small_data, tmp_path):
@@ -216,7 +215,7 @@ def interrupted(small_data, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(epochs.Epochs, "report", interrupt)
+        patch.setattr(callbacks.Epochs, "report", interrupt)
         assert train.main(arguments) == 130
     return arguments
 
@@ -260,7 +259,7 @@ def test_interrupted_before_the_first_epoch(tmp_path, capsys, monkeypatch):
 def test_interrupted_while_the_results_are_written(interrupted, tmp_path, monkeypatch):
     """Whatever was written before, a resumed run writes all of it, and the four files belong together."""
     with monkeypatch.context() as patch:
-        patch.setattr("model.export_litert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("digits.inference.keras_model.export_litert", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert train.main([*interrupted, "--resume"]) == 130
     weights = weights_of(tmp_path / "x.keras")
     assert train.main([*interrupted, "--resume"]) == 0
@@ -345,11 +344,11 @@ def test_full_disk_at_the_end_keeps_the_old_model_and_the_checkpoint(interrupted
 
 def test_full_disk_in_the_litert_export(trained, tmp_path):
     """TensorFlow writes through its own library, in the system's temporary folder."""
-    import model
+    from digits.inference import keras_model
 
     path = tmp_path / "x.tflite"
     with pytest.raises(UserError, match="cannot write the LiteRT form"), full_disk(200_000), files.atomic_write(path) as temporary:
-        model.export_litert(trained, temporary)
+        keras_model.export_litert(trained, temporary)
     assert os.listdir(tmp_path) == []
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 import data_loader
-import files
-import material
 import visualize
+from digits.figures import material
+from digits.support import messages
 
 ROOT = data_loader.MNIST_FOLDER.parent
 HISTORY = """epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds
@@ -95,7 +95,7 @@ def test_what_lacks_its_files_is_left_out_and_named(arguments, tmp_path, capsys,
 def test_what_is_asked_for_by_name_is_not_left_out(arguments, tmp_path):
     lonely = tmp_path / "lonely.keras"
     shutil.copy(arguments[1], lonely)
-    with pytest.raises(files.UserError, match="no training history"):
+    with pytest.raises(messages.UserError, match="no training history"):
         visualize.main(["training_curves", "--model", str(lonely), "--output-dir", str(tmp_path / "pictures")])
     assert not (tmp_path / "pictures").exists()
 
@@ -124,7 +124,7 @@ def test_bad_histories_are_refused(content, message, tmp_path):
     path = tmp_path / "history.csv"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(files.UserError, match=message) as refusal:
+    with pytest.raises(messages.UserError, match=message) as refusal:
         material.read_history(path)
     assert str(path) in str(refusal.value)
 
@@ -141,7 +141,7 @@ def test_bad_histories_are_refused(content, message, tmp_path):
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_path):
-    with pytest.raises(files.UserError, match=message):
+    with pytest.raises(messages.UserError, match=message):
         visualize.main([*arguments, "--output-dir", str(tmp_path / "pictures"), *changed])
     assert not (tmp_path / "pictures").exists()
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parents[1]))
-import files  # noqa: E402
-from data_loader import load_dataset  # noqa: E402
-from pen_strokes import draw_digits  # noqa: E402
+from data_loader import load_dataset
+from digits.support import command_line, files
+from digits.training.synthetic import draw_digits
 
 INK = np.array([62, 48, 38])  # how much darker than the paper, per channel at full strength: blue ink
 RULE = np.array([40, 18, 4])
@@ -80,4 +80,4 @@ def main():
 
 
 if __name__ == "__main__":
-    files.run(main)
+    command_line.run(main)

@@ -1,0 +1,13 @@
+"""Read handwritten digits in images.
+
+    from digits import read_image
+    record = read_image("photo.jpg")             # a path, a PIL image or a NumPy array
+    record["text"], record["confidence"]         # "2026", 0.97
+
+Every room builds on the ones before it: support, inference, reading, then training and figures. The scripts beside this
+folder use them all; nothing in here imports a script.
+"""
+
+from digits.reading.reader import read_image, read_images
+
+__all__ = ["read_image", "read_images"]

@@ -1,0 +1,265 @@
+"""Find what may be digits in a picture, and draw each as MNIST would have it.
+
+    layout = find_candidates(image)                       # (H, W, 3) uint8; see `Layout`
+    layout.pictures                            # (N, 28, 28) uint8: candidates for the network
+
+Pen strokes become pieces (touching digits are over-segmented into several), pieces stand in lines, and every
+run of neighbouring pieces that could be one digit is a candidate. Which candidates make up the number is
+left to whoever can tell a digit from a fragment: `digits/reading/decoding.py`, with the network. Pure functions from
+array to array; NumPy and OpenCV only, results can be pickled.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.reading import ink as inks
+from digits.reading import ruled_paper
+from digits.reading.mnist_format import already_mnist, mnist_normalise
+from digits.reading.strokes import (
+    MOST_STROKES,
+    Strokes,
+    cut_stroke,
+    drop_border,
+    drop_specks,
+    greatest_width,
+    group_lines,
+    keep_strokes,
+    label_strokes,
+    level_slant,
+    line_height,
+    propose_cuts,
+    stroke_width,
+    turn,
+)
+
+MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
+MOST_CANDIDATES = 2000  # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
+
+
+class Candidate(NamedTuple):
+    """One run of pieces that may be one digit.
+
+    Attributes:
+        line: number of its line in `Layout.lines`.
+        first, last: it is pieces first..last (inclusive) of that line.
+        cuts: how much ink its two cut edges go through, in stroke widths (0.0: nothing is cut).
+        gap: the widest gap between its pieces, in heights of its line (0.0: one piece).
+        height: its height in heights of the line.
+        thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
+    """
+
+    line: int
+    first: int
+    last: int
+    cuts: float
+    gap: float
+    height: float
+    thickness: float
+
+
+class Line(NamedTuple):
+    """One line of writing.
+
+    Attributes:
+        version: number of the version of the picture that it is in.
+        cost: how improbable that version is before anything is read, in nats.
+        pieces: (n,) float, heights of its pieces, in heights of the line.
+    """
+
+    version: int
+    cost: float
+    pieces: np.ndarray
+
+
+class Layout(NamedTuple):
+    """Everything found in one picture.
+
+    A picture has several versions when it is not plain which ink was written: as it is, without ruled
+    lines, without frames, each colour of ink alone, and turned so that a slanted line is level.
+
+    Attributes:
+        pictures: (N, 28, 28) uint8, the candidates as MNIST would draw them.
+        boxes: (N, 4) int32, x0, y0, x1, y1 in pixels of the original image, x1 and y1 exclusive.
+        candidates: list of N Candidate.
+        lines: list of Line; those of one version from top to bottom.
+        clutter: how much there is beside the ink (see `ink.Ink`).
+        crowded: whether there is more ink than is looked at, and the smallest strokes were left out.
+    """
+
+    pictures: np.ndarray
+    boxes: np.ndarray
+    candidates: list[Candidate]
+    lines: list[Line]
+    clutter: float
+    crowded: bool = False
+
+
+def split_pieces(strokes: Strokes, line: np.ndarray, width: float) -> list[tuple[int, np.ndarray, float, float]]:
+    """Cut the wide strokes of one line into pieces.
+
+    Returns:
+        list of (stroke number, mask of the piece in the stroke's box, ink cut on its left, on its right).
+    """
+    pieces = []
+    height = line_height(strokes.boxes[line])
+    for i in line:
+        x, y, w, h = strokes.boxes[i]
+        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        cuts = propose_cuts(mask, width) if w > 0.75 * min(h, height) and h > 0.5 * height else []
+        parts = cut_stroke(mask, cuts)
+        cost = [0.0] + [cut[2] for cut in cuts] + [0.0]
+        for k in range(len(cuts) + 1):
+            if (parts == k + 1).any():
+                pieces.append((i, parts == k + 1, cost[k], cost[k + 1]))
+    return pieces
+
+
+def piece_span(boxes: np.ndarray, piece: tuple) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of a piece's ink."""
+    i, mask = piece[:2]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = boxes[i][:2]
+    return int(x + columns[0]), int(y + rows[0]), int(x + columns[-1] + 1), int(y + rows[-1] + 1)
+
+
+def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """Paste pieces into one mask. Returns (mask (h, w) bool, x, y of its upper left corner)."""
+    x0 = min(boxes[i][0] for i, *_ in pieces)
+    y0 = min(boxes[i][1] for i, *_ in pieces)
+    x1 = max(boxes[i][0] + m.shape[1] for i, m, *_ in pieces)
+    y1 = max(boxes[i][1] + m.shape[0] for i, m, *_ in pieces)
+    whole = np.zeros((y1 - y0, x1 - x0), bool)
+    for i, mask, *_ in pieces:
+        x, y = boxes[i][0] - x0, boxes[i][1] - y0
+        whole[y : y + mask.shape[0], x : x + mask.shape[1]] |= mask
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
+    return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
+
+
+def versions(ink: inks.Ink) -> list[tuple[Strokes, np.ndarray, float]]:
+    """Propose versions of the strokes of a picture: as they are, and with what may be printed taken away.
+
+    Args:
+        ink: ink.Ink.
+
+    Returns:
+        list of (Strokes, (2, 3) matrix from the strokes' pixels to pixels of the original image, cost: how
+        improbable this version is before anything is read, in nats).
+    """
+    back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
+    plain = label_strokes(ink.mask)
+    framed, alone = ruled_paper.frames(plain)
+    sets: list[tuple[Strokes, float]] = []
+    if not framed.any() or alone:
+        sets.append((plain, 3.0 * framed.any()))  # what has a frame around it is hardly written with it
+    if framed.any():
+        sets.append((keep_strokes(plain, ~framed), 0.0))
+    else:
+        ruled = ruled_paper.remove_rules(ink.mask)
+        if ruled is not None:
+            sets.append((label_strokes(ruled), 0.7))
+    for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
+        strokes = label_strokes(inks.cut_out(strength, ink.covered))
+        framed, _ = ruled_paper.frames(strokes)
+        sets.append((keep_strokes(strokes, ~framed), 0.7))
+    found: list[tuple[Strokes, np.ndarray, float]] = []
+    for strokes, cost in sets:
+        strokes, dropped = drop_border(strokes, ink.mask.shape)
+        strokes = drop_specks(strokes)
+        if len(strokes.areas) == 0:
+            continue
+        cost += 4.0 * dropped
+        found.append((strokes, back, cost))
+        angle = level_slant(strokes.boxes)
+        if angle:
+            turned, inverse = turn(strokes.labels > 0, angle)
+            found.append((label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + 0.2))
+    return found
+
+
+def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
+    """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
+    corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
+    low, high = np.floor(corners.min(axis=0) + 0.25), np.ceil(corners.max(axis=0) - 0.25)
+    limit = np.array([shape[1], shape[0]])
+    low = np.clip(low, 0, limit - 1).astype(int)
+    return [*low, *np.clip(high.astype(int), low + 1, limit)]
+
+
+def find_candidates(image: np.ndarray, invert: str = "auto") -> Layout:
+    """Find the candidates for digits in a picture.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8, upright.
+        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+
+    Returns:
+        Layout; without ink it has one empty picture, of no line (-1).
+    """
+    picture = already_mnist(image, invert)
+    if picture is not None:
+        x, y, w, h = cv2.boundingRect((picture > 64).astype(np.uint8))
+        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(w, h))
+        return Layout(picture[None], np.array([[x, y, x + w, y + h]], np.int32), [whole], [Line(0, 0.0, np.ones(1))], 0.0)
+    pictures, boxes, crowded = [], [], False
+    candidates: list[Candidate] = []
+    lines: list[Line] = []
+    ink = inks.find_ink(image, invert)
+    for version, (strokes, matrix, cost) in enumerate(versions(ink)):
+        width = stroke_width(strokes.labels > 0)
+        start = len(candidates)
+        for line in group_lines(strokes.boxes):
+            height = line_height(strokes.boxes[line])
+            pieces = split_pieces(strokes, line, width)
+            spans = [piece_span(strokes.boxes, piece) for piece in pieces]
+            lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
+            for first in range(len(pieces)):
+                for last in range(first, len(pieces)):
+                    run, box = pieces[first : last + 1], np.array(spans[first : last + 1])
+                    if last - first >= MOST_PIECES and (run[0][2] or run[-1][3]):
+                        continue
+                    span = box[:, 2].max() - box[:, 0].min()
+                    tall = box[:, 3].max() - box[:, 1].min()
+                    if last > first and (span > 1.7 * max(height, tall) or len(candidates) - start >= MOST_CANDIDATES):
+                        break
+                    mask, x, y = join(run, strokes.boxes)
+                    h, w = mask.shape
+                    order = box[np.argsort(box[:, 0])]
+                    gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
+                    pictures.append(mnist_normalise(mask))
+                    boxes.append(original_box(x, y, w, h, matrix, image.shape))
+                    candidates.append(
+                        Candidate(
+                            len(lines) - 1,
+                            first,
+                            last,
+                            run[0][2] + run[-1][3],
+                            gap / height,
+                            h / height,
+                            greatest_width(mask) / max(h, w),
+                        )
+                    )
+        crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
+    if not candidates:
+        pictures.append(np.zeros((28, 28), np.uint8))
+        boxes.append([0, 0, image.shape[1], image.shape[0]])
+        candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
+    return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
+
+
+def prepare_single(image: np.ndarray, invert: str = "auto") -> np.ndarray:
+    """Draw all the ink of a picture that holds exactly one digit as MNIST would, however many strokes it has.
+
+    Args:
+        image, invert: as for `find_candidates`.
+
+    Returns:
+        (28, 28) uint8, ink 255 on 0; all 0 when there is no ink.
+    """
+    picture = already_mnist(image, invert)
+    if picture is not None:
+        return picture
+    ink = inks.find_ink(image, invert)
+    return mnist_normalise(drop_specks(drop_border(label_strokes(ink.mask), ink.mask.shape)[0]).labels > 0)

@@ -1,0 +1,286 @@
+"""From a picture to its ink: working size, paper, channel mix, polarity, threshold.
+
+    ink = find_ink(image)              # (H, W, 3) uint8 photograph, scan or drawing
+    ink.mask                           # (h, w) bool: pen strokes at the working size
+    ink.scale                          # working pixels per pixel of `image`
+
+Pure functions from array to array; NumPy and OpenCV only. `digits/reading/ruled_paper.py` takes printed lines and frames
+away, `digits/reading/candidates.py` goes on from the strokes.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.reading.desk import paint_over_desk
+
+LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
+SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
+BITMAP_SIDE = 64  # px; a picture up to this size is one digit or a few, and has no room for shadows
+BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs no more than this
+SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
+NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
+MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
+LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
+
+
+class Ink(NamedTuple):
+    """What is written in a picture, at the working size.
+
+    Attributes:
+        mask: (h, w) bool, the pen strokes.
+        scale: working pixels per pixel of the original image.
+        difference: (h, w, 3) float32, picture minus paper, in grey levels.
+        covered: (h, w) bool, where something may lie on the paper (roughly).
+        clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
+            around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
+    """
+
+    mask: np.ndarray
+    scale: float
+    difference: np.ndarray
+    covered: np.ndarray
+    clutter: float
+
+
+def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
+    """Reduce a big photograph, enlarge a small bitmap.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8.
+
+    Returns:
+        (image of (h, w, 3) uint8, scale in working pixels per original pixel).
+    """
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    height, width = image.shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    if scale >= 1:
+        scale = max(1.0, min(scale, SHORT_SIDE / min(height, width)))
+    if scale == 1:
+        return image, 1.0
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
+
+
+def odd(size: float, least: int = 3) -> int:
+    """Return the odd whole number nearest to `size`, at least `least` (OpenCV's kernels are odd)."""
+    return max(least, int(size) // 2 * 2 + 1)
+
+
+def quantile(values: np.ndarray, share: float) -> float:
+    """Return the value of `values` (any shape, not empty) below which a `share` of them lie, without interpolation."""
+    place = int(share * (values.size - 1))
+    return float(np.partition(values, place, axis=None)[place])
+
+
+def otsu(values: np.ndarray) -> float:
+    """Return Otsu's threshold of non-negative `values` (any shape): midway between the means of the two classes."""
+    top = float(values.max(initial=0))
+    if top <= 0:
+        return 0.0
+    steps = np.minimum(values.ravel() * (255 / top), 255).astype(np.uint8)
+    high = steps > cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
+    return float(steps[high].mean() + steps[~high].mean()) / 2 * top / 255 if 0 < high.sum() < high.size else 0.0
+
+
+def border_plane(image: np.ndarray) -> np.ndarray:
+    """Fit a plane of colour to the picture's border, so robustly that strokes touching it do not matter.
+
+    Args:
+        image: (h, w, 3) uint8.
+
+    Returns:
+        (h, w, 3) float32.
+    """
+    height, width = image.shape[:2]
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    design = np.stack([np.ones_like(rows), rows, columns], axis=-1)
+    ring = np.ones((height, width), bool)
+    edge = max(1, min(height, width) // 14)
+    ring[edge:-edge, edge:-edge] = False
+    points, colours = design[ring], image[ring].astype(np.float32)
+    fit = np.zeros((3, 3), np.float32)
+    fit[0] = np.median(colours, axis=0)
+    for _ in range(5):
+        distance = np.abs(colours - points @ fit).max(axis=1)
+        weight = 1 / (1 + (distance / 12) ** 4)
+        if weight.sum() < 0.3 * len(weight):
+            break  # no plane: the border is not paper alone
+        weighted = points * weight[:, None]
+        fit = np.linalg.solve(weighted.T @ points + 1e-3 * np.eye(3, dtype=np.float32), weighted.T @ colours)
+    return design @ fit
+
+
+def background(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the paper under the ink: its colour and light at every pixel.
+
+    A median over a wide window forgets thin strokes and follows shadows' edges. Where strokes are bold it
+    does not forget them all, so what differs most from it is painted over with its surroundings first, and
+    a second median over a narrower window then follows the light more closely. A small bitmap has no room
+    for shadows, but its strokes may cover most of it: there the border tells the paper.
+
+    Args:
+        image: (h, w, 3) uint8.
+        scale: working pixels per pixel of the original image.
+
+    Returns:
+        (paper (h, w, 3) float32, covered (h, w) bool: where something lies on it).
+    """
+    height, width = image.shape[:2]
+    factor = min(1.0, 1 / scale, BACKGROUND_SIDE / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image
+    side = min(small.shape[:2])
+    if max(height, width) <= BITMAP_SIDE * scale:
+        wide = border_plane(small)
+    else:
+        margin = side // 2
+        padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        wide = cv2.medianBlur(padded, min(odd(0.7 * side), 255))[margin : -margin or None, margin : -margin or None]
+    difference = np.maximum.reduce(cv2.split(cv2.absdiff(small.astype(np.float32), wide.astype(np.float32))))
+    covered = (difference > max(otsu(difference) * 0.5, MIN_CONTRAST)).astype(np.uint8)
+    covered = cv2.dilate(covered, np.ones((odd(side / 40),) * 2))
+    paper = (1 - covered).astype(np.float32)
+    window = (odd(side / 3), odd(side / 3))
+    weight = cv2.blur(paper, window)
+    filled = cv2.blur(small * paper[..., None], window) / np.maximum(weight, 1e-6)[..., None]
+    filled = np.where((weight > 0.05)[..., None], filled, wide)
+    repaired = np.where(covered[..., None] > 0, filled, small)
+    narrow = cv2.medianBlur(np.clip(repaired, 0, 255).astype(np.uint8), min(odd(side / 5), 255))
+    narrow = cv2.GaussianBlur(narrow.astype(np.float32), (0, 0), 1.5)
+    if factor < 1:
+        narrow = cv2.resize(narrow, (width, height), interpolation=cv2.INTER_LINEAR)
+        covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST)
+    return narrow, covered > 0
+
+
+def ink_colour(difference: np.ndarray) -> np.ndarray:
+    """Return the unit vector along which the ink differs from the paper most: the channel mix to look at.
+
+    It is the principal direction of the strongest differences, so blue ink, red ink and yellow chalk each
+    choose their own mix and grey pencil the plain mean.
+
+    Args:
+        difference: (h, w, 3) float32, image minus paper.
+
+    Returns:
+        (3,) float32 of length 1; its sign is that of dark ink (its sum is not positive).
+    """
+    pixels = difference.reshape(-1, 3)[:: max(1, difference[..., 0].size // 40000)]
+    squares = (pixels * pixels).sum(axis=1)
+    strong = pixels[squares >= max(quantile(squares, 0.99) * 0.25, 1.0)]
+    if len(strong) == 0:
+        return np.full(3, -1 / np.sqrt(3), np.float32)
+    vector = np.linalg.eigh(strong.T @ strong)[1][:, -1]
+    return (-vector if vector.sum() > 0 else vector).astype(np.float32)
+
+
+def is_light_on_dark(strength: np.ndarray, invert: str = "auto") -> bool:
+    """Decide whether the ink is lighter than its paper.
+
+    The paper is what lies around the ink, so it fills the border; and ink covers less than paper does, so
+    the differences from the paper lean towards the ink.
+
+    Args:
+        strength: (h, w) float32, positive where the picture is darker than its paper.
+        invert: "auto"; or "yes": dark ink, to be inverted to look like MNIST; or "no": light ink, like MNIST.
+
+    Returns:
+        bool.
+    """
+    if invert != "auto":
+        return invert == "no"
+    sample = strength.ravel()[:: max(1, strength.size // 100000)].astype(np.float64)
+    return float((sample * sample * sample).sum()) < 0
+
+
+def noise_level(strength: np.ndarray) -> float:
+    """Return the standard deviation of the paper's grain in grey levels, robust to the ink (Immerkaer 1996)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(cv2.filter2D(strength, -1, kernel))
+    step = max(1, response.size // 40000)
+    return quantile(response.ravel()[::step], 0.5) / (6 * 0.6745)
+
+
+def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
+    """Return the strength that divides ink from paper, or 0.0 where nothing stands out.
+
+    Otsu's method needs both classes in fair numbers: it looks only at the surroundings of what is strong.
+
+    Args:
+        strength: (h, w) float32, grey levels.
+        covered: (h, w) bool, where something may lie on the paper.
+    """
+    step = max(1, strength.size // 100000)
+    sample, paper = strength.ravel()[::step], ~covered.ravel()[::step]
+    grain = 1.4826 * quantile(np.abs(sample[paper]), 0.5) if paper.mean() > 0.05 else 0.0
+    least = max(MIN_CONTRAST, NOISE_FACTOR * max(grain, noise_level(strength)))
+    seeds = strength > max(least, 0.4 * quantile(sample, 0.999))
+    near = strength[cv2.dilate(seeds.astype(np.uint8), np.ones((9, 9))) > 0]
+    if len(near) == 0:
+        return 0.0
+    level = otsu(np.clip(near, 0, quantile(near[:: max(1, len(near) // 50000)], 0.98)))
+    return level if level >= least else 0.0
+
+
+def hysteresis(strength: np.ndarray, level: float, low: float) -> np.ndarray:
+    """Return the (h, w) bool mask of strength > low, where that is connected to strength > level (Canny 1986)."""
+    count, labels = cv2.connectedComponents((strength > low).astype(np.uint8), connectivity=8)
+    seen = np.zeros(count, bool)
+    seen[labels[strength > level]] = True
+    seen[0] = False
+    return seen[labels]
+
+
+def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Return the (h, w) bool mask of the ink in `strength` (h, w) float32; empty when nothing stands out."""
+    level = threshold(strength, covered)
+    return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
+
+
+def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
+    """Return how far the picture is from plain paper beside the ink: the 90th percentile against the ink's median.
+
+    Args:
+        difference: (h, w, 3) float32, picture minus paper.
+        mask: (h, w) bool, the ink.
+    """
+    side = odd(min(mask.shape) / 30)
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
+    step = max(1, min(mask.shape) // 150)
+    size = np.linalg.norm(difference[::step, ::step], axis=2)
+    ink, beside = size[mask[::step, ::step]], size[beside[::step, ::step]]
+    return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0
+
+
+def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
+    """Separate the pen strokes of a picture from its paper.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8, upright.
+        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+
+    Returns:
+        Ink.
+    """
+    small, scale = working_size(image)
+    small = paint_over_desk(small)
+    paper, covered = background(small, scale)
+    difference: np.ndarray = cv2.subtract(small.astype(np.float32), paper)
+    if max(small.shape) > 300:  # the grain of paper and sensor
+        difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
+    mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)
+    strength = difference @ mix
+    if is_light_on_dark(strength, invert):
+        strength = -strength
+    else:
+        # Light multiplies: in the shade, dark ink differs less from its paper by the share that the paper is darker.
+        light = cv2.transform(paper, np.full((1, 3), 1 / 3)) + SHADE
+        gain = quantile(light, 0.5) / light
+        strength *= gain
+        difference *= gain[..., None]
+    mask = cut_out(strength, covered)
+    return Ink(mask, scale, difference, covered, measure_clutter(difference, mask))

@@ -1,0 +1,198 @@
+"""Take away what is printed and not written: ruled lines, squared paper, boxes and frames, forms in colour.
+
+Each function proposes another version of the strokes; whether it reads better is for the network to say,
+because the bar of a 7 that spans its picture looks like a ruled line. NumPy and OpenCV only.
+"""
+
+import cv2
+import numpy as np
+
+from digits.reading import ink as inks
+from digits.reading.strokes import Strokes
+
+INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
+RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
+THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
+HOUGH_SIDE = 400  # px; lines are looked for at this size
+
+
+def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
+    """Split the ink by colour where a picture has two inks, such as black digits in a form printed in red.
+
+    Args:
+        difference: (h, w, 3) float32, picture minus paper.
+        mask: (h, w) bool, all ink.
+
+    Returns:
+        list of two (h, w) float32 strengths in grey levels, or an empty list when all ink has one colour.
+    """
+    pixels = difference[mask]
+    if len(pixels) < 50:
+        return []
+    pixels = pixels[:: max(1, len(pixels) // 5000)]
+    length = np.linalg.norm(pixels, axis=1)
+    pixels = pixels[length >= np.median(length) * 0.7]
+    length = np.linalg.norm(pixels, axis=1)
+    colours = pixels / length[:, None]
+    first = colours[np.argmin(colours @ colours.mean(axis=0))]
+    centres = np.stack([first, colours[np.argmin(colours @ first)]])
+    for _ in range(8):
+        nearest = np.argmax(colours @ centres.T, axis=1)
+        if not 0.06 < nearest.mean() < 0.94:
+            return []
+        centres = np.stack([colours[nearest == k].mean(axis=0) for k in (0, 1)])
+        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    angle = np.degrees(np.arccos(np.clip(centres[0] @ centres[1], -1, 1)))
+    spread = np.degrees(np.arccos(np.clip((colours * centres[nearest]).sum(axis=1), -1, 1)))
+    if angle < INK_ANGLE or np.mean(spread) > 0.25 * angle:
+        return []
+    # Strokes have one colour each; shades of one ink, or the coloured fringes of a lens, mingle in every stroke.
+    second = (difference @ (centres[1] - centres[0]).astype(np.float32)) > 0
+    beside = mask[:, 1:] & mask[:, :-1]
+    if (beside & (second[:, 1:] != second[:, :-1])).sum() > 0.02 * beside.sum():
+        return []
+    # Every pixel is a mixture of paper and both inks: solve for the shares, none of them negative.
+    shares = difference @ np.linalg.pinv(centres).astype(np.float32)
+    alone = difference @ centres.T.astype(np.float32)
+    for k in (0, 1):
+        shares[..., k] = np.where(shares[..., 1 - k] < 0, alone[..., k], shares[..., k])
+    return [np.maximum(shares[..., k], 0) / np.float32(np.sqrt(3)) for k in (0, 1)]
+
+
+def vertical_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number the vertical runs of `mask` (h, w) bool.
+
+    Returns:
+        (number of the run each pixel is in (h, w) int32, 0 outside; length of each run; its middle row; its column).
+    """
+    numbers = np.zeros(mask.shape, np.int32)
+    columns, rows = np.nonzero(mask.T)
+    if len(rows) == 0:
+        return numbers, np.zeros(1, int), np.zeros(1), np.zeros(1, int)
+    begins = np.r_[True, (np.diff(rows) != 1) | (np.diff(columns) != 0)]
+    numbers[rows, columns] = np.cumsum(begins)
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(np.r_[starts, len(rows)])
+    return numbers, np.r_[0, lengths], np.r_[0, rows[starts] + (lengths - 1) / 2], np.r_[0, columns[starts]]
+
+
+def find_rules(mask: np.ndarray) -> np.ndarray:
+    """Find straight lines that run from the frame through much of the picture, level within 12 degrees.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (n, 4) float array of x0, y0, x1, y1, from left to right.
+    """
+    height, width = mask.shape
+    end = max(1, round(0.06 * width))
+    if not (mask[:, :end].any() and mask[:, -end:].any()):
+        return np.zeros((0, 4))
+    factor = min(1.0, HOUGH_SIDE / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+    small = (small > 60).astype(np.uint8)
+    # Ink that is thick both ways is no line; its outline would only distract.
+    long = cv2.morphologyEx(cv2.dilate(small, np.ones((3, 1))), cv2.MORPH_OPEN, np.ones((1, max(5, int(0.06 * small.shape[1])))))
+    length = RULE_LENGTH * small.shape[1]
+    cv2.setRNGSeed(0)
+    lines = cv2.HoughLinesP(
+        cv2.bitwise_and(long, small),
+        1,
+        np.pi / 360,
+        max(10, int(0.5 * length)),
+        minLineLength=length,
+        maxLineGap=0.05 * small.shape[1],
+    )
+    if lines is None:
+        return np.zeros((0, 4))
+    lines = lines.reshape(-1, 4).astype(float) / factor
+    lines[lines[:, 0] > lines[:, 2]] = lines[lines[:, 0] > lines[:, 2]][:, [2, 3, 0, 1]]
+    slope = (lines[:, 3] - lines[:, 1]) / np.maximum(lines[:, 2] - lines[:, 0], 1)
+    lines = lines[np.abs(slope) < np.tan(np.radians(12))]
+    through = (lines[:, 0] < 0.06 * width) & (lines[:, 2] > 0.94 * width)
+    heights = np.sort(lines[:, 1:4:2].mean(axis=1))
+    parallel = 1 + (np.diff(heights) > 0.05 * height).sum() if len(heights) else 0
+    return lines if parallel >= 4 else lines[through]
+
+
+def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
+    """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
+
+    Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (h, w) bool, or None when there is no ruled line.
+    """
+    rules = find_rules(mask)
+    if len(rules) == 0:
+        return None
+    height, width = mask.shape
+    numbers, lengths, middles, column_of = vertical_runs(mask)
+    erase = np.zeros(len(lengths), bool)
+    columns = np.arange(width)
+    for x0, y0, x1, y1 in rules:
+        slope, start = (y1 - y0) / max(x1 - x0, 1), y0
+        reach = max(4, 0.02 * height)
+        for _ in range(3):  # Hough's line is rough: fit it to the thin runs near it
+            rows = np.arange(-int(reach), int(reach) + 1)[:, None] + start + slope * (columns - x0)
+            rows = np.clip(np.round(rows).astype(int), 0, height - 1)
+            near = np.unique(numbers[rows, columns])[1:]
+            if len(near) == 0:
+                break
+            thickness = inks.quantile(lengths[near], 0.3)
+            near = near[lengths[near] <= 1.3 * thickness + 1]
+            if np.ptp(column_of[near]) < 0.3 * width:
+                break
+            slope, start = np.polyfit(column_of[near] - x0, middles[near], 1)
+            reach = max(2.0, thickness)
+        else:
+            if thickness <= THICKEST_RULE * max(height, width):
+                off = np.abs(middles[near] - (start + slope * (column_of[near] - x0)))
+                erase[near[off <= 0.5 * thickness + 1.5]] = True
+    cleaned = mask & ~erase[numbers]
+    return cleaned if erase.any() and cleaned.sum() > 0.3 * mask.sum() else None
+
+
+def remove_rules(mask: np.ndarray) -> np.ndarray | None:
+    """Erase ruled lines and squared paper.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (h, w) bool, or None when there are no ruled lines.
+    """
+    level = erase_level_rules(mask)
+    upright = erase_level_rules((mask if level is None else level).T)
+    return level if upright is None else upright.T.copy()
+
+
+def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
+    """Tell which strokes are frames: their outlines enclose other strokes.
+
+    Args:
+        strokes: strokes.Strokes.
+
+    Returns:
+        ((n,) bool, whether all frames together hold only one stroke: then it may be a digit with a dot in it).
+    """
+    boxes = strokes.boxes
+    result, held = np.zeros(len(boxes), bool), set()
+    x, y, w, h = boxes.T
+    for i in np.argsort(-(w * h))[:12]:
+        inside = (x > x[i]) & (y > y[i]) & (x + w < x[i] + w[i]) & (y + h < y[i] + h[i]) & (h > 0.2 * h[i])
+        if not inside.any():
+            continue
+        part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
+        outline, _ = cv2.findContours((part == i + 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        filled = cv2.drawContours(np.zeros(part.shape, np.uint8), outline, -1, 1, cv2.FILLED)
+        for j in np.flatnonzero(inside):
+            if filled[part == j + 1].all():
+                result[i] = True
+                held.add(int(j))
+    return result, len(held) == 1

@@ -1,0 +1,241 @@
+"""Pen strokes: connected ink, its width, what of it is dirt or frame, and how it stands in lines.
+
+    strokes = label_strokes(mask)                   # (h, w) bool, the ink of a picture
+    strokes = drop_specks(drop_border(strokes, mask.shape)[0])
+    lines = group_lines(strokes.boxes)              # from top to bottom, each from left to right
+
+Pure functions from array to array; NumPy and OpenCV only.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.reading.ink import quantile
+
+MOST_STROKES = 400  # per picture: a page of numbers; a photograph of foliage must not cost seconds
+CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
+
+
+class Strokes(NamedTuple):
+    """Connected strokes: boxes (n, 4) int x, y, width, height; areas (n,); labels (h, w) int32, 1..n."""
+
+    boxes: np.ndarray
+    areas: np.ndarray
+    labels: np.ndarray
+
+
+def stroke_width(mask: np.ndarray) -> float:
+    """Return the typical width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
+    distance = _distance_to_paper(mask)
+    ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3)))) & (distance > 0)]
+    return max(1.0, 2 * quantile(ridge, 0.5) - 1) if len(ridge) else 0.0
+
+
+def greatest_width(mask: np.ndarray) -> float:
+    """Return the greatest width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
+    distance = float(_distance_to_paper(mask).max())
+    return max(1.0, 2 * distance - 1) if distance else 0.0
+
+
+def _distance_to_paper(mask):
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return cv2.distanceTransform(padded, cv2.DIST_L2, 3)
+
+
+def label_strokes(mask: np.ndarray) -> Strokes:
+    """Label the connected strokes of `mask` (h, w) bool. Returns Strokes."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return Strokes(stats[1:, :4], stats[1:, cv2.CC_STAT_AREA], labels)
+
+
+def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
+    """Return `strokes` with only those where `keep` (n,) bool."""
+    number = np.zeros(len(keep) + 1, np.int32)
+    number[1:][keep] = np.arange(1, keep.sum() + 1)
+    return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])
+
+
+def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
+    """Drop what runs into the frame of a picture beside digits that do not.
+
+    What touches the frame is a shadow, a table or a neighbour; but where a picture is cropped tightly its digits
+    touch, too: strokes that are as large as the ones that stand free stay, and so does all when none stands free.
+
+    Args:
+        strokes: Strokes.
+        shape: (h, w) of the picture.
+
+    Returns:
+        (Strokes, share of the ink that was dropped).
+    """
+    if len(strokes.areas) == 0:
+        return strokes, 0.0
+    edges = np.zeros(len(strokes.areas) + 1, int)
+    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
+        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
+    # Whoever lies along the frame with all its length is no pen stroke but something half outside the picture.
+    outside = edges[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
+    strokes = keep_strokes(strokes, ~outside)
+    if len(strokes.areas) == 0:
+        return strokes, 1.0
+    x, y, width, height = strokes.boxes.T
+    margin = 1
+    sides = np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
+    free = ~sides.any(axis=0)
+    extent = np.maximum(width, height)
+    if not free.any() or extent[free].max() < 0.25 * extent.max():
+        return strokes, 0.0
+    main = extent[free].max()
+    alike = (height > 0.5 * main) & (height < 1.8 * main) & (width < 6 * main)
+    alike &= ~(sides[0] & sides[2]) & ~(sides[1] & sides[3])
+    keep = free | alike
+    return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
+
+
+def drop_specks(strokes: Strokes) -> Strokes:
+    """Drop specks of dirt: what is small against the largest stroke in both directions. Returns Strokes."""
+    if len(strokes.areas) == 0:
+        return strokes
+    extent = strokes.boxes[:, 2:].max(axis=1)
+    keep = extent >= 0.12 * extent.max()
+    if keep.sum() > MOST_STROKES:
+        keep &= extent >= np.sort(extent)[-MOST_STROKES]
+    return keep_strokes(strokes, keep)
+
+
+def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
+    """Group strokes into lines of writing, top to bottom, and each line's strokes from left to right.
+
+    Args:
+        boxes: (n, 4) x, y, width, height.
+
+    Returns:
+        list of int arrays of indices into `boxes`.
+    """
+    x, y, width, height = boxes.T.astype(float)
+    order = np.argsort(-height)
+    lines: list[list[int]] = []  # of indices; large strokes found lines
+    for i in order:
+        best, best_overlap = None, 0.0
+        for line in lines:
+            near = min(line, key=lambda j: abs(x[j] + width[j] / 2 - x[i] - width[i] / 2))
+            overlap = min(y[i] + height[i], y[near] + height[near]) - max(y[i], y[near])
+            overlap /= min(height[i], height[near])
+            if overlap > best_overlap:
+                best, best_overlap = line, overlap
+        if best is not None and best_overlap > 0.35:
+            best.append(i)
+        else:
+            tall = max(height)
+            joined = None
+            if height[i] < 0.5 * tall:  # a bar or dot above or below a line belongs to it
+                for line in lines:
+                    for j in line:
+                        beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
+                        apart = max(y[i], y[j]) - min(y[i] + height[i], y[j] + height[j])
+                        if beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]:
+                            joined = line
+            if joined is not None:
+                joined.append(i)
+            else:
+                lines.append([i])
+    lines.sort(key=lambda line: np.mean(y[line] + height[line] / 2))
+    return [np.array(sorted(line, key=lambda i: x[i] + width[i] / 2)) for line in lines]
+
+
+def line_height(boxes: np.ndarray) -> float:
+    """Return the height of a line of writing: that of its digits, whatever specks and bars stand among them."""
+    heights = boxes[:, 3].astype(float)
+    return quantile(heights[heights > 0.4 * heights.max()], 0.5)
+
+
+def level_slant(boxes: np.ndarray) -> float:
+    """Return the angle, in degrees clockwise, of one line of three or more strokes that runs up or down the page.
+
+    0.0 when the strokes make no single line, or when it is level enough as it is.
+
+    Args:
+        boxes: (n, 4) x, y, width, height.
+    """
+    if len(boxes) < 3:
+        return 0.0
+    size = np.maximum(boxes[:, 2], boxes[:, 3])
+    large = boxes[size > 0.5 * size.max()]
+    if len(large) < 3:
+        return 0.0
+    centres = large[:, :2] + large[:, 2:] / 2
+    spread, axes = np.linalg.eigh(np.cov((centres - centres.mean(axis=0)).T))
+    along = axes[:, 1] * np.sign(axes[0, 1] or 1)
+    angle = float(np.degrees(np.arctan2(along[1], along[0])))
+    straight = np.sqrt(max(spread[0], 0)) < 0.35 * np.median(large[:, 3]) and spread[1] > 9 * max(spread[0], 1e-9)
+    return angle if straight and 8 < abs(angle) < 65 else 0.0
+
+
+def turn(mask: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Turn `mask` (h, w) bool by `angle` degrees anticlockwise about its centre.
+
+    Returns:
+        (mask (h2, w2) bool that holds all of it, (2, 3) matrix from its pixels to those of the old mask).
+    """
+    height, width = mask.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
+    size = int(np.ceil(height * sine + width * cosine)), int(np.ceil(height * cosine + width * sine))
+    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    turned = cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127
+    return turned, cv2.invertAffineTransform(matrix)
+
+
+def propose_cuts(mask: np.ndarray, width: float) -> list[tuple[float, float, float]]:
+    """Propose where a stroke that may be several touching digits can be cut.
+
+    Where two digits touch, a straight cut goes through little ink, and what there is stands close together:
+    the outline is drawn in from above or below. (Through the middle of a 0 there is little ink, too, but at top
+    and bottom.) Both are measured for every place and several slants; the best places are proposed.
+
+    Args:
+        mask: (h, w) bool, one connected stroke.
+        width: stroke width in pixels.
+
+    Returns:
+        list of (x at the middle row, slant, ink cut in stroke widths), from left to right; 3 at most, as
+        digits that lean on each other share a long edge.
+    """
+    height, length = mask.shape
+    middle, near = height / 2, 0.12 * height
+    ink = mask.astype(np.float32)
+    window = 2 * max(1, int(near)) + 1
+    found = []
+    for slant in CUT_SLANTS:
+        shear = np.array([[1, slant, -slant * middle], [0, 1, 0]], np.float32)
+        sheared = cv2.warpAffine(ink, shear, (length, height), flags=cv2.INTER_LINEAR)
+        profile = cv2.blur(sheared.sum(axis=0, keepdims=True), (max(1, int(width / 2) // 2 * 2 + 1), 1))[0]
+        there = sheared > 0.5
+        extent = np.where(there.any(axis=0), height - there.argmax(axis=0) - there[::-1].argmax(axis=0), 0)
+        badness = (0.5 * profile / width + 6 * extent / height).astype(np.float32)
+        lowest = cv2.erode(badness[None, :], np.ones((1, window)))[0]
+        good = (badness <= lowest + 1e-3) & (profile < max(5 * width, 0.65 * height))
+        found += [
+            (float(badness[x]), float(x), slant, float(min(profile[x] / width, 3)))
+            for x in np.flatnonzero(good)
+            if near < x < length - near
+        ]
+    chosen: list[tuple[float, float, float]] = []
+    for _, place, slant, cut in sorted(found):
+        # Cuts should hardly cross inside the stroke.
+        if all(abs(place - other[0]) > 0.8 * near + abs(slant - other[1]) * middle * 0.25 for other in chosen):
+            chosen.append((place, slant, cut))
+        if len(chosen) >= max(3, round(4 * length / height)):
+            break
+    return sorted(chosen)
+
+
+def cut_stroke(mask: np.ndarray, cuts: list[tuple[float, float, float]]) -> np.ndarray:
+    """Return (h, w) int32: 0 outside the stroke, else 1 + the number of cuts to the left of the pixel."""
+    rows, columns = np.indices(mask.shape)
+    piece = np.ones(mask.shape, np.int32)
+    for place, slant, _ in cuts:
+        piece += columns + slant * (rows - mask.shape[0] / 2) > place
+    return np.where(mask, piece, 0)

@@ -1,0 +1,109 @@
+"""A picture on its way to digits, with every stage on record: for people who want to see why it is read as it is.
+
+    steps = follow("photo.jpg")                  # a path, a PIL image or an array
+    steps.text, steps.mask, steps.pictures       # "2026", what was taken for ink, what the network saw
+    figures_data.reading_stages(steps)
+
+The stages are those of digits/reading/ink.py, candidates.py and decoding.py, called here one by one; digits/reading/reader.py is
+the quick way to the same reading.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.inference.network import load_network
+from digits.reading import decoding
+from digits.reading import ink as inks
+from digits.reading.candidates import find_candidates, versions
+from digits.reading.desk import paint_over_desk
+from digits.reading.image_loader import Source, load_image
+
+
+class Steps(NamedTuple):
+    """What became of a picture; h and w are those of the working size, boxes are x0, y0, x1, y1 in its pixels.
+
+    Attributes:
+        photo: (h, w, 3) uint8, the picture at its working size.
+        paper: (h, w, 3) uint8, the paper under the ink as it was estimated.
+        strength: (h, w) float32, how far each pixel differs from its paper, 0 or more, in grey levels.
+        mask: (h, w) bool, what is taken for ink.
+        strokes: (h, w) int32, the numbered strokes of the version that was read; -1: ink that was taken away (lines,
+            frames, specks); 0: paper.
+        candidates: (N, 4) float, boxes of everything that was put before the network.
+        boxes: (D, 4) float, boxes of the digits that were read.
+        pictures: (D, 28, 28) uint8, what the network saw of them.
+        digits: list of D int. confidences: list of D float.
+        text: the digits in reading order, "" for none. confidence: of all together, or None.
+    """
+
+    photo: np.ndarray
+    paper: np.ndarray
+    strength: np.ndarray
+    mask: np.ndarray
+    strokes: np.ndarray
+    candidates: np.ndarray
+    boxes: np.ndarray
+    pictures: np.ndarray
+    digits: list[int]
+    confidences: list[float]
+    text: str
+    confidence: float | None
+
+
+def follow(
+    source: Source,
+    network: Callable[[np.ndarray], np.ndarray] | None = None,
+    invert: str = "auto",
+    min_confidence: float = decoding.MIN_CONFIDENCE,
+) -> Steps:
+    """Read a picture and keep every stage.
+
+    Args:
+        source: what `image_loader.load_image` takes.
+        network: callable, (N, 28, 28) uint8 -> (N, 10) float32 (default: the model in the box).
+        invert, min_confidence: as for `reader.read_image`.
+
+    Returns:
+        Steps.
+
+    Raises:
+        UserError: the picture or the model cannot be read.
+    """
+    image = load_image(source)
+    photo, scale = inks.working_size(image)
+    plain = paint_over_desk(photo)
+    ink = inks.find_ink(image, invert)
+    layout = find_candidates(image, invert)
+    probabilities = np.asarray((network or load_network())(layout.pictures), np.float64)
+    lines = decoding.choose_lines(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist(), min_confidence)
+    record = decoding.make_record(layout, probabilities, lines, 1)
+    version = layout.lines[layout.candidates[lines[0][0]].line].version if lines else 0
+    boxes = np.array([digit["box"] for digit in record["digits"]]).reshape(-1, 4)
+    candidates = layout.boxes if layout.candidates[0].line >= 0 else layout.boxes[:0]
+    return Steps(
+        photo,
+        np.clip(inks.background(plain, scale)[0], 0, 255).astype(np.uint8),
+        np.linalg.norm(ink.difference, axis=2) / np.sqrt(3),
+        ink.mask,
+        _strokes(ink, version),
+        candidates * scale,
+        boxes * scale,
+        record["pictures"],
+        [digit["digit"] for digit in record["digits"]],
+        [digit["confidence"] for digit in record["digits"]],
+        record["text"],
+        record["confidence"],
+    )
+
+
+def _strokes(ink, version):
+    """Return the strokes of one version of a picture as `Steps.strokes`."""
+    found = versions(ink)
+    if version >= len(found):
+        return np.where(ink.mask, -1, 0).astype(np.int32)
+    strokes = found[version][0].labels
+    if strokes.shape != ink.mask.shape:  # turned level: there is no telling what was where
+        return strokes.astype(np.int32)
+    return np.where((strokes == 0) & ink.mask, -1, strokes).astype(np.int32)

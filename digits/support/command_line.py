@@ -1,0 +1,81 @@
+"""What the scripts' command lines have in common: the docstring as help, and faults told in one sentence.
+
+parser = Parser(__doc__)
+parser.add_argument("--epochs", type=number(int, 1, 1000), help="passes over the training images")
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from digits.support.messages import UserError, printable, reason
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose `--help` begins with a script's docstring."""
+
+    def __init__(self, docstring: str | None) -> None:
+        super().__init__(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit status 2 and one sentence, without the list of all options before it."""
+        self.exit(2, f"{self.prog}: error: {message} (--help says what there is).\n")
+
+
+def number(kind: type, least: float, most: float) -> Callable[[str], float]:
+    """Return a `type=` for argparse: an int or a float from `least` to `most`."""
+
+    def convert(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' * (kind is int)}number from {least:.10g} to {most:.10g}")
+        return value
+
+    return convert
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
+
+    A `UserError` becomes one sentence and status 2, and so do a package that is not installed and what the operating
+    system refuses (output to a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the
+    script quietly.
+    """
+    name = os.path.basename(sys.argv[0])
+    sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed: `>&-`
+    try:
+        status = main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        status = 2
+    except ModuleNotFoundError as error:
+        print(
+            f"{name}: error: the package {error.name} is not installed for {printable(sys.executable)}; activate the "
+            "environment (`source .venv/bin/activate`), or run `pip install -r requirements.txt`.",
+            file=sys.stderr,
+        )
+        status = 2
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        _discard_output()
+        status = 128 + getattr(signal, "SIGPIPE", 13)
+    except OSError as error:
+        where = f"{printable(error.filename)}: " if isinstance(error.filename, str) else ""
+        print(f"{name}: error: {where}{reason(error)}.", file=sys.stderr)
+        _discard_output()
+        status = 2
+    sys.exit(status)
+
+
+def _discard_output():
+    """Send what is left of standard output nowhere: Python flushes it at exit, and would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

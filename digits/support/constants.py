@@ -1,0 +1,11 @@
+"""Numbers and places that many modules need."""
+
+import pathlib
+
+IMAGE_SIZE = 28  # pixels, of MNIST's images and the network's
+INPUT_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 1)
+NUM_CLASSES = 10
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+DEFAULT_MODEL = PROJECT / "models" / "mnist_cnn.keras"  # the model that comes with the project
+EXAMPLE_PHOTO = PROJECT / "images" / "examples" / "two_lines.jpg"

@@ -1,0 +1,253 @@
+"""Reading numbers with the shipped network, and the reader's decisions with a network made for the test."""
+
+import cv2
+import numpy as np
+import pytest
+
+import compose
+from digits.inference.network import load_network
+from digits.reading import candidates, decoding
+from digits.reading.decoding import DigitReader
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_network()
+
+
+@pytest.fixture(scope="module")
+def reader(network):
+    return DigitReader(network)
+
+
+def text(reader, image, **options):
+    return reader.read([image], **options)[0]["text"]
+
+
+def stub(pictures):
+    """A network that is sure of a 1 everywhere."""
+    return np.tile(np.eye(10, dtype=np.float32)[1], (len(pictures), 1))
+
+
+PAPERS = {
+    "plain": {},
+    "gradient": {"gradient": 0.6},
+    "shadow": {"shadow": 0.3},
+    "grain": {"grain": 8.0},
+    "coloured": {"colour": (130, 165, 210)},
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_number_on_paper(reader, name):
+    sheet = compose.paper((120, 460), generator=np.random.default_rng(0), **PAPERS[name])
+    assert text(reader, compose.write(compose.number("20486", (120, 460)), sheet)) == "20486"
+
+
+def test_number_light_on_dark_and_in_jpeg(reader):
+    image = compose.write(compose.number("20486", (120, 460)), compose.paper((120, 460)))
+    assert text(reader, 255 - image) == "20486"
+    assert text(reader, compose.jpeg(image, 20)) == "20486"
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_number_on_ruled_paper(reader, squared):
+    coverage = compose.number("2486", (150, 420), 80, pen=8, y=38)
+    sheet = compose.rule(compose.paper((150, 420)), 38, (110, 140, 200), squared, pen=2)
+    assert text(reader, compose.write(coverage, sheet)) == "2486"
+
+
+@pytest.mark.parametrize("colour", [(225, 30, 45), (20, 20, 20)])
+def test_number_in_boxes(reader, colour):
+    sheet = compose.paper((150, 420), (255, 255, 255))
+    for column in (10, 110, 210, 310, 405):
+        sheet[10:140, column : column + 4] = colour
+    sheet[10:14, 10:409] = sheet[136:140, 10:409] = colour
+    coverage = compose.number("3260", (150, 420), 80, gap=1.25, x=32, y=35)
+    assert text(reader, compose.write(coverage, sheet, (10, 10, 10))) == "3260"
+
+
+def test_two_lines_are_read_from_top_to_bottom(reader):
+    coverage = np.maximum(compose.number("362", (260, 420), y=20), compose.number("5804", (260, 420), y=150))
+    assert text(reader, compose.write(coverage, compose.paper((260, 420)))) == "362 5804"
+
+
+def test_page_of_numbers(reader):
+    rows = [
+        "36205804918",
+        "20486273615",
+        "90311762548",
+        "58130429676",
+        "74062951830",
+        "13579246801",
+        "86420975313",
+        "50617283942",
+        "27182818284",
+    ]
+    coverage = np.zeros((900, 900))
+    for number, row in enumerate(rows):
+        coverage = np.maximum(coverage, compose.number(row, coverage.shape, 60, y=30 + 95 * number))
+    assert text(reader, compose.write(coverage, compose.paper(coverage.shape))).split() == rows
+
+
+def test_line_in_which_few_digits_are_certain_is_not_read():
+    """In texture some fragments always look like digits."""
+
+    def network(pictures):
+        answers = np.tile([0.0, 0.7, *[0.3 / 8] * 8], (len(pictures), 1))
+        answers[0] = np.eye(10)[1]
+        return answers
+
+    image = compose.write(compose.number("11111", (120, 400), gap=1.0), compose.paper((120, 400)))
+    assert text(DigitReader(network, min_confidence=0.6), image) == "11111"
+    assert text(DigitReader(network), image) == ""
+    two = compose.write(compose.number("11", (120, 400), gap=1.0), compose.paper((120, 400)))
+    assert text(DigitReader(network), two) == "11"
+
+
+@pytest.mark.parametrize("rise", [-25, 25])
+def test_slanted_line_is_one_number(reader, rise):
+    coverage = compose.number("2635", (260, 420), 70, gap=1.1, rise=rise, y=130 - 1.5 * rise)
+    assert text(reader, compose.write(coverage, compose.paper((260, 420)))) == "2635"
+
+
+def test_uneven_spacing(reader):
+    coverage = np.zeros((120, 600))
+    for digit, x in ((3, 20), (6, 75), (2, 300), (5, 380)):
+        compose.draw(coverage, digit, x, 25, 70)
+    assert text(reader, compose.write(coverage, compose.paper((120, 600)))) == "3625"
+
+
+@pytest.mark.parametrize("wanted", ["00", "36", "52", "86"])
+def test_touching_digits(reader, wanted, shipped_model):
+    gap = {"00": 0.56, "36": 0.44, "52": 0.46, "86": 0.46}[wanted]
+    coverage = compose.number(wanted, (120, 300), 80, gap=gap, x=40, y=20)
+    compose.draw(coverage, 4, 200, 20, 80)
+    assert cv2.connectedComponents((coverage > 0.5).astype(np.uint8))[0] == 3
+    assert text(reader, compose.write(coverage, compose.paper((120, 300)))) == wanted + "4"
+
+
+def test_a_stroke_that_must_be_cut_throughout_is_believed_less(network):
+    """Alone, two halves of one stroke that look like digits are more often a letter."""
+    coverage = compose.number("86", (120, 200), 80, gap=0.46, x=40, y=20)
+    image = compose.write(coverage, compose.paper((120, 200)))
+    assert text(DigitReader(network), image) == ""
+    assert text(DigitReader(network, min_confidence=0.5), image) == "86"
+
+
+def test_broken_five_is_one_digit(reader):
+    coverage = compose.number("25", (120, 200), 80, x=30, y=20)
+    coverage[28:32, 110:] = 0
+    assert cv2.connectedComponents((coverage > 0.5).astype(np.uint8))[0] == 4
+    assert text(reader, compose.write(coverage, compose.paper((120, 200)))) == "25"
+
+
+def test_blank_is_no_digit_unless_asked_for_one(reader):
+    blank = compose.paper((100, 100), grain=3.0, generator=np.random.default_rng(1))
+    (record,) = reader.read([blank])
+    assert record["text"] == "" and record["confidence"] is None and record["digits"] == []
+    (record,) = reader.read([blank], single=True)
+    assert len(record["text"]) == 1 and record["confidence"] < 0.6
+
+
+def test_photograph_is_no_digit(reader):
+    generator = np.random.default_rng(5)
+    scenes = [
+        np.clip(cv2.GaussianBlur(generator.normal(128, 40 * blur, (120, 160, 3)), (0, 0), blur), 0, 255).astype(np.uint8)
+        for blur in (2, 4, 8, 12)
+        for _ in range(5)
+    ]
+    assert sum(record["text"] == "" for record in reader.read(scenes)) >= 18
+
+
+def test_blots_are_no_digits():
+    """A network that takes everything for a 1 is not believed where there is no stroke."""
+    image = compose.paper((200, 200))
+    cv2.circle(image, (100, 100), 50, (20, 20, 20), -1)
+    assert text(DigitReader(stub), image) == ""
+    image = compose.paper((200, 200))
+    cv2.line(image, (100, 40), (100, 160), (20, 20, 20), 12)
+    assert text(DigitReader(stub), image) == "1"
+
+
+def test_record_of_a_number(network, reader):
+    image = compose.write(compose.number("307", (120, 300)), compose.paper((120, 300)))
+    (record,) = reader.read([image], top_k=4)
+    assert record["text"] == "307" and [digit["digit"] for digit in record["digits"]] == [3, 0, 7]
+    assert record["confidence"] == pytest.approx(np.prod([digit["confidence"] for digit in record["digits"]]))
+    assert record["pictures"].shape == (3, 28, 28)
+    for digit, picture in zip(record["digits"], record["pictures"]):
+        assert [len(digit["top"]), digit["top"][0]] == [4, [digit["digit"], digit["confidence"]]]
+        assert network(picture[None])[0].argmax() == digit["digit"]
+        x0, y0, x1, y1 = digit["box"]
+        assert all(type(value) is int for value in digit["box"]) and 0 <= x0 < x1 <= 300 and 0 <= y0 < y1 <= 120
+
+
+def test_many_images_are_read_as_each_alone_with_one_call(network):
+    calls = []
+    reader = DigitReader(lambda pictures: calls.append(len(pictures)) or network(pictures))
+    images = [compose.write(compose.number(word, (120, 300)), compose.paper((120, 300))) for word in ("31", "8", "264")]
+    layouts = [candidates.find_candidates(image) for image in images]
+    together = reader.read_layouts(layouts)
+    assert len(calls) == 1 and [record["text"] for record in together] == ["31", "8", "264"]
+    assert [record["text"] for image in images for record in reader.read([image])] == ["31", "8", "264"]
+    assert reader.read_layouts([]) == []
+
+
+def test_min_confidence_decides(network):
+    def doubtful(pictures):
+        return np.full((len(pictures), 10), 0.05, np.float32) + 0.5 * np.eye(10, dtype=np.float32)[7]
+
+    image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
+    assert text(DigitReader(doubtful, min_confidence=0.5), image) == "7"
+    assert text(DigitReader(doubtful, min_confidence=0.6), image) == ""
+    assert text(DigitReader(doubtful, min_confidence=0.6), image, single=True) == "7"
+
+
+def test_dynamic_programming_takes_the_likeliest_pieces():
+    """Two pieces that are each sure as a digit beat their union, and the other way round."""
+    pieces = [
+        candidates.Candidate(0, 0, 0, 0, 0, 1, 0.1),
+        candidates.Candidate(0, 0, 1, 0, 0, 1, 0.1),
+        candidates.Candidate(0, 1, 1, 0, 0, 1, 0.1),
+    ]
+    for sure, wanted in (([0.9, 0.6, 0.9], [0, 2]), ([0.6, 0.9, 0.6], [1])):
+        assert decoding.best_path(np.ones(2), [0, 1, 2], pieces, sure)[1] == wanted
+
+
+def composed_images(mnist, count, generator):
+    """MNIST's test digits on all kinds of paper, as numbers of one to four digits. Yields (image, text)."""
+    for index in range(count):
+        height = int(generator.integers(28, 120))
+        size = (int(height * generator.uniform(1.6, 2.5)), int(height * 7))
+        coverage, x, labels = np.zeros(size), int(height * 0.4), ""
+        for _ in range(generator.integers(1, 5)):
+            k = int(generator.integers(10000))
+            y = int((size[0] - height) / 2 + generator.uniform(-0.1, 0.1) * height)
+            x += compose.paste(coverage, mnist.x_test[k], x, y, height) + int(height * generator.uniform(0.2, 0.5))
+            labels += str(mnist.y_test[k])
+        colours = [generator.integers(150, 256, 3), generator.integers(0, 70, 3)]
+        if index % 4 == 0:
+            colours.reverse()  # chalk on a blackboard
+        sheet = compose.paper(
+            size, colours[0], generator.uniform(0, 0.5), generator.choice([0, 0.25]), generator.uniform(0, 5), generator
+        )
+        if index % 5 == 0 and index % 4:
+            sheet = compose.rule(sheet, int(size[0] * 0.45), (150, 170, 210), index % 2 == 0)
+        image = compose.write(coverage, sheet, colours[1])
+        if index % 3 == 0:
+            image = compose.jpeg(image, 40)
+        yield image, labels
+
+
+def test_accuracy_on_500_composed_images(mnist, reader):
+    images, labels = zip(*composed_images(mnist, 500, np.random.default_rng(11)))
+    right = [record["text"] == label for record, label in zip(reader.read(list(images)), labels)]
+    assert np.mean(right) >= 0.95
+
+
+def test_single_digits_of_mnist_survive_the_finder(mnist, network, reader):
+    images, labels = mnist.x_test[:500], mnist.y_test[:500]
+    direct = network(images).argmax(axis=1) == labels
+    read = [record["text"] == str(label) for record, label in zip(reader.read(list(images), single=True), labels)]
+    assert np.mean(read) >= np.mean(direct) - 0.006

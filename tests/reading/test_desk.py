@@ -1,0 +1,62 @@
+"""digits/reading/desk.py: paper on a desk is found, and what only looks like it is not."""
+
+import cv2
+import numpy as np
+import pytest
+
+from digits.reading import desk
+from digits.reading.reader import read_image
+
+WIDTH, HEIGHT = 1200, 900
+
+
+def photograph(desk, text="613", seed=0):
+    """A tilted sheet with a number on a desk of the given colour, in uneven light: (900, 1200, 3) uint8."""
+    generator = np.random.default_rng(seed)
+    paper = np.full((500, 800, 3), 230, np.uint8)
+    cv2.putText(paper, text, (150, 340), cv2.FONT_HERSHEY_SIMPLEX, 6, (50, 30, 30), 12, cv2.LINE_AA)
+    corners = np.float32([[190, 150], [1010, 175], [990, 750], [175, 720]]) + generator.normal(0, 20, (4, 2))
+    matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [800, 0], [800, 500], [0, 500]]), corners.astype(np.float32))
+    covered = cv2.warpPerspective(np.ones((500, 800), np.float32), matrix, (WIDTH, HEIGHT))[..., None]
+    wood = np.array(desk) + 8 * cv2.GaussianBlur(generator.normal(0, 6, (HEIGHT, WIDTH)), (0, 0), 3)[..., None]
+    picture = wood * (1 - covered) + cv2.warpPerspective(paper, matrix, (WIDTH, HEIGHT)) * covered
+    picture *= np.linspace(1, 0.65, WIDTH)[:, None]
+    return np.clip(picture + generator.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("desk", [(40, 60, 90), (30, 30, 35), (120, 120, 120), (110, 90, 60)])
+def test_number_on_a_sheet_on_a_desk_is_read(desk):
+    assert read_image(photograph(desk))["text"] == "613"
+
+
+def test_empty_sheet_on_a_desk_holds_no_digit():
+    assert read_image(photograph((60, 80, 110), text=""))["text"] == ""
+
+
+def test_the_desk_is_painted_over_and_the_writing_is_not():
+    picture = photograph((40, 60, 90))
+    painted = desk.paint_over_desk(picture)
+    inside = desk.find_sheet(picture)
+    assert 0.3 < inside.mean() < 0.6
+    assert np.array_equal(painted[inside], picture[inside]) and painted[~inside].min() > 110 > picture[~inside].mean()
+
+
+def light_zero():
+    picture = np.zeros((400, 300, 3), np.uint8)
+    return cv2.ellipse(picture, (150, 200), (100, 150), 0, 0, 360, (255, 255, 255), 60)
+
+
+def shaded_paper():
+    picture = np.full((600, 600, 3), 210, np.uint8)
+    picture[:, 330:] = 120
+    return picture
+
+
+def sheet_beyond_the_frame():
+    return photograph((40, 60, 90))[250:, 300:]
+
+
+@pytest.mark.parametrize("make", [light_zero, shaded_paper, sheet_beyond_the_frame, lambda: np.full((500, 500, 3), 200, np.uint8)])
+def test_other_pictures_stay_as_they_are(make):
+    picture = make()
+    assert desk.find_sheet(picture) is None and desk.paint_over_desk(picture) is picture
