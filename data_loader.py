@@ -3,6 +3,7 @@
     from data_loader import load_dataset, split
     data = load_dataset()                                  # MNIST: data.x_train is (60000, 28, 28) uint8
     train, validation = split(data.y_train, 5000, seed=0)  # indices into the training images
+    part = subset(data.y_train, 3000, seed=0)              # a smaller data set of the same kind
 
 Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
 and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
@@ -111,6 +112,25 @@ def load_mnist(folder: str | os.PathLike = MNIST_FOLDER) -> Dataset:
         if hashlib.sha256(_idx_bytes(arrays[key])).hexdigest() != checksum:
             raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {GET_IT_BACK}.")
     return _checked_dataset(arrays, "MNIST")
+
+
+def subset(labels: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+    """Choose `count` images at random, every class in proportion.
+
+    Args:
+        labels: (N,) integers.
+        count: how many; None, or more than there are, for all.
+        seed: integer; the same seed gives the same images.
+
+    Returns:
+        Their indices, int array in ascending order.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels))
+    for digit in np.unique(labels):
+        members = shuffled[labels[shuffled] == digit]
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)  # the first tenth of each class is below 0.1
+    return np.sort(shuffled[np.argsort(rank[shuffled], kind="stable")][:count])
 
 
 def split(labels: np.ndarray, validation_size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

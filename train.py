@@ -7,43 +7,39 @@
     python train.py --resume                           # go on after an interruption
 
 Writes, each file whole or not at all: the model (.keras), and beside it, under the same name, the same network
-for LiteRT (.tflite), a record of how it was made (.json) and the history, one row per epoch (.csv). While
-training runs, everything needed to go on after an interruption is in NAME.checkpoint.npz, written after each
-epoch. The same seed on the same machine, with the same package versions, gives the same weights, interrupted
-or not. The test images are never looked at: the epoch kept is the one with the best validation accuracy.
+for LiteRT (.tflite) and a record of how it was made (.json). While training runs, everything needed to go on
+after an interruption is in NAME.checkpoint.npz, written after each epoch. The same seed on the same machine, with
+the same package versions, gives the same weights, interrupted or not. The test images are never looked at: the
+epoch kept is the one with the best validation accuracy.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import pathlib
 import shlex
-import shutil
-import signal
-import sys
 from typing import TYPE_CHECKING
 
-from digits.inference import record
-from digits.support import command_line, files, native_output
+from digits.inference import model_files
+from digits.support import command_line
 from digits.support.command_line import Parser, number
 from digits.support.constants import DEFAULT_MODEL
-from digits.support.messages import UserError, printable
-from digits.training.distributed import cluster, strategy
+from digits.support.messages import UserError, duration, percent, printable, shown
+from digits.training.distributed import cluster, devices
+from digits.training.progress import Settings, record
+from digits.training.session import Session
 
 if TYPE_CHECKING:
     from data_loader import Dataset
 
-# The recipes: passes over the training images, and how many drawn pictures of digits and of other things join
-# them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
+# The recipes: passes over the training images, and how many synthetic digits and negatives (images of no digit)
+# join them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 18, "pen_digits": 0.12, "non_digits": 0.12},
-    "quick": {"epochs": 4, "pen_digits": 0.12, "non_digits": 0.12},
-    "mnist": {"epochs": 18, "pen_digits": 0.0, "non_digits": 0.0},
+    "standard": {"epochs": 18, "synthetic": 0.12, "negatives": 0.12},
+    "quick": {"epochs": 4, "synthetic": 0.12, "negatives": 0.12},
+    "mnist": {"epochs": 18, "synthetic": 0.0, "negatives": 0.0},
 }
-
-OUTPUTS = (".keras", ".tflite", ".csv", ".json", ".checkpoint.npz")  # what a training writes, by the model's name
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -76,14 +72,18 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
         "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)",
     )
-    parser.add_argument("--limit", type=number(int, 1, 10**9), metavar="N", help="use the first N training images only")
+    parser.add_argument(
+        "--limit", type=number(int, 1, 10**9), metavar="N", help="use N of the training images, chosen at random, class by class"
+    )
     parser.add_argument(
         "--model", type=pathlib.Path, default=DEFAULT_MODEL, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
+    parser.add_argument("--restart", action="store_true", help="start over where a training of --model was interrupted")
+    parser.add_argument("--tensorboard", metavar="FOLDER", help="write the history there for TensorBoard, too")
     parser.add_argument(
         "--strategy",
-        choices=strategy.STRATEGIES,
+        choices=devices.STRATEGIES,
         default="none",
         help="mirrored: all GPUs of this machine; "
         "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)",
@@ -98,146 +98,109 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.model.suffix != ".keras":
         parser.error(f"--model must end in .keras, not {printable(arguments.model.name)}")
+    if arguments.resume and arguments.restart:
+        parser.error("--resume and --restart exclude each other")
     arguments.epochs = arguments.epochs or PRESETS[arguments.preset]["epochs"]
     return arguments
 
 
-def describe_run(arguments: argparse.Namespace, data: Dataset) -> dict:
-    """Return what decides a run's outcome, as JSON's types: a run is resumed with the same or not at all."""
-    return {
-        "preset": arguments.preset,
-        "epochs": arguments.epochs,
-        "batch_size": arguments.batch_size,
-        "learning_rate": arguments.learning_rate,
-        "seed": arguments.seed,
-        "limit": arguments.limit,
-        "validation_size": arguments.validation_size,
-        "strategy": arguments.strategy,
-        "data": data.name,
-        "data_sha256": data.checksum,
-    }
-
-
-def train(arguments: argparse.Namespace, worker: cluster.Worker, watch: cluster.Watch) -> int:
-    """Train as `arguments` say, save the best epoch, and return the exit status."""
+def train(arguments: argparse.Namespace, session: Session) -> None:
+    """Train as `arguments` say, and save the model with the weights of its best epoch."""
     print("Loading the data and TensorFlow ...", flush=True)
-    from data_loader import load_dataset, split
-    from digits.training import checkpoint
+    from data_loader import load_dataset, split, subset
 
-    options = _options(arguments)
-    resume = arguments.resume and worker.is_first  # the others get what it has read
-    if resume:
-        state, best_weights, progress = checkpoint.load(arguments.model)
-    elif command := worker.is_first and resume_command(arguments.model):
-        print(
-            f"There is an unfinished training of this model. It is lost when the first epoch of this one ends; to go "
-            f"on with it, press Ctrl-C now and run: {command}",
-            flush=True,
-        )
     data = load_dataset(arguments.data)
-    x_train, y_train = data.x_train[: arguments.limit], data.y_train[: arguments.limit]
-    arguments.validation_size = arguments.validation_size or len(y_train) // 12
-    training, validation = split(y_train, arguments.validation_size, arguments.seed)
-    x_validation, y_validation = x_train[validation], y_train[validation]
-    run = describe_run(arguments, data)
-    if resume:
-        checkpoint.refuse_other_run(progress["run"], run)
-    else:
-        progress = {"run": run, "history": [], "best": None, "options": options}
+    part = subset(data.y_train, arguments.limit, arguments.seed)
+    x, y = data.x_train[part], data.y_train[part]
+    training, validation = split(y, arguments.validation_size or len(y) // 12, arguments.seed)
+    x_validation, y_validation = x[validation], y[validation]
+    settings = settings_of(arguments, data, len(validation))
+    progress = session.begin(settings)
 
-    from digits.inference.calibration import calibrate
-    from digits.inference.keras_model import start_tensorflow
-    from model import build_model
-
-    engine = strategy.start(arguments.strategy, worker, watch)  # before anything else wakes TensorFlow
-    start_tensorflow()
+    device = devices.start(arguments.strategy, session.worker, arguments.worker_timeout)
     import keras
     import tensorflow as tf
 
-    from digits.training import recipe
-    from digits.training.callbacks import Epochs, duration
+    from digits.inference.calibration import calibrate
+    from digits.training import callbacks, recipe
+    from model import build_model
 
-    keras.utils.set_random_seed(arguments.seed)
+    keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    preset = PRESETS[arguments.preset]
-    images, labels = recipe.training_pictures(
-        x_train[training], y_train[training], preset["pen_digits"], preset["non_digits"], arguments.seed
-    )
-    steps = recipe.steps_per_epoch(len(images), arguments.batch_size)
-    with strategy.scope(engine, watch):
-        model = build_model(fused=True)
-        recipe.compile_model(model, arguments.learning_rate, steps * arguments.epochs)
-    path = arguments.model if worker.is_first else None
-    epochs = Epochs(model, build_model() if engine else model, path, progress, x_validation, y_validation)
-    if resume:
-        checkpoint.restore(epochs.state, state)
-        epochs.best_weights = best_weights
-    if worker.addresses:
-        strategy.begin_together(engine, worker, watch, epochs)
-    done, progress["replicas"] = len(progress["history"]), engine.num_replicas_in_sync if engine else 1
+    shares = {kind: PRESETS[settings.preset][kind] for kind in ("synthetic", "negatives")}
+    images, labels = recipe.training_set(x[training], y[training], **shares, seed=settings.seed)
+    batches = recipe.Batches(images, labels, settings.batch_size, settings.seed)
+    with device.scope():
+        model = build_model()
+        model.compile(
+            optimizer=recipe.optimizer(settings.learning_rate, steps=settings.epochs * batches.steps),
+            loss="categorical_crossentropy",
+            metrics=[recipe.accuracy],
+        )
+    device.share(model, settings, progress)  # where a training is resumed, or several machines train
     print(
-        f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} drawn pictures beside them, "
-        f"{len(validation)} validation images; {model.count_params()} parameters"
-        + (f"; {progress['replicas']} replicas share each batch" if progress["replicas"] > 1 else ""),
+        f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} synthetic digits and negatives, "
+        f"{len(validation)} validation images; {model.count_params()} parameters; training on {devices.describe(device)}",
         flush=True,
     )
-
-    if done < arguments.epochs:
-        what = images, labels, arguments.batch_size, arguments.seed, done, arguments.epochs
-        if engine:
-            strategy.fit(engine, watch, model, *what, epochs.end)
-        else:
-            recipe.fit(model, *what, epochs.end, progress_bar=sys.stdout.isatty())
-    if not worker.is_first:
-        strategy.wait_for_first(engine, worker, watch)  # until it has saved: who had ended with 0 would not be started again
-        return 0
-    final = build_model()
-    final.set_weights(epochs.best_weights)
-    progress["temperature"] = calibrate(final, x_validation, y_validation)
-    progress["validation"] = dict(zip(("accuracy", "loss"), recipe.score(final, x_validation, y_validation)))
-    record.save(final, arguments.model, progress)
-    if worker.addresses:
-        strategy.wait_for_first(engine, worker, watch)
-    checkpoint.path_of(arguments.model).unlink(missing_ok=True)  # last: all can go on from it until all is done
-    print(
-        f"Validation accuracy {progress['validation']['accuracy']:.2%} (epoch {progress['best']['epoch']}), trained in "
-        f"{duration(sum(row['seconds'] for row in progress['history']))}.\n"
-        f"The model is {shown(arguments.model)}; next: python evaluate.py{_model_option(arguments)}"
+    device.fit(
+        model,
+        batches,
+        epochs=settings.epochs,
+        first_epoch=progress.epochs,
+        callbacks=[
+            callbacks.BestWeights(x_validation, y_validation, progress),
+            *callbacks.tensorboard(arguments.tensorboard),
+            callbacks.Checkpoint(arguments.model, settings, progress),
+            callbacks.Report(progress),
+        ],
     )
-    return 0
+    if device.is_first:
+        best = build_model()
+        best.set_weights(progress.best_weights)
+        temperature = calibrate(best, x_validation, y_validation)
+        model_files.save(best, arguments.model, record(settings, progress, best, temperature, device.replicas))
+        print(
+            f"Validation accuracy {percent(progress.best['val_accuracy'], 2)} (epoch {progress.best_epoch}), trained in "
+            f"{duration(progress.seconds)}.\nThe model is {shown(arguments.model)}; next: {evaluate_command(arguments)}"
+        )
+    device.barrier()  # a worker that ended before all is saved would not be there for another --resume
+    session.end()
 
 
-def shown(path: str | os.PathLike) -> str:
-    """Return a path as people would type it: relative to the current folder where it lies below it."""
-    absolute, folder = pathlib.Path(os.path.abspath(path)), pathlib.Path.cwd()
-    return printable(absolute.relative_to(folder) if absolute.is_relative_to(folder) else path)
-
-
-def _options(arguments):
-    """Return the command line, without --resume, that asks for this run: what differs from the defaults."""
-    defaults = vars(parse_arguments([]))
+def settings_of(arguments: argparse.Namespace, data: Dataset, validation_size: int) -> Settings:
+    """Return what was asked for: what decides the outcome, and the command line, without --resume, that asks for it."""
+    defaults = vars(parse_arguments(["--preset", arguments.preset]))
     options = []
     for name, value in vars(arguments).items():
-        default = PRESETS[arguments.preset]["epochs"] if name == "epochs" else defaults[name]
-        if value != default and name != "resume":
-            options += [f"--{name.replace('_', '-')}", shown(value) if name == "model" else str(value)]
-    return options
+        if value != defaults[name] and name not in ("preset", "resume", "restart"):
+            value = os.path.abspath(value) if name in ("model", "data", "tensorboard") else value
+            options += [f"--{name.replace('_', '-')}", str(value)]
+    if arguments.preset != parse_arguments([]).preset:
+        options = ["--preset", arguments.preset, *options]
+    return Settings(
+        preset=arguments.preset,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+        limit=arguments.limit,
+        validation_size=validation_size,
+        strategy=arguments.strategy,
+        data=data.name,
+        data_sha256=data.checksum,
+        options=options,
+    )
 
 
-def resume_command(model_path: pathlib.Path) -> str | None:
-    """Return the command that goes on with the interrupted training of a model, or None where there is none."""
-    from digits.training import checkpoint
-
-    try:
-        progress = checkpoint.load(model_path)[2]
-    except UserError:
-        return None
-    python = "python" if shutil.which("python") == sys.executable else shown(sys.executable)
-    return shlex.join([python, shown(__file__), *progress["options"], "--resume"])
-
-
-def _model_option(arguments):
-    return "" if arguments.model == DEFAULT_MODEL else f" --model {shlex.quote(shown(arguments.model))}"
+def evaluate_command(arguments: argparse.Namespace) -> str:
+    """Return the command that scores the model on the test images of its data."""
+    command = ["python", "evaluate.py"]
+    if arguments.data:
+        command += ["--data", shown(arguments.data)]
+    if arguments.model != DEFAULT_MODEL:
+        command += ["--model", shown(arguments.model)]
+    return shlex.join(command)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -245,50 +208,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     if os.path.isdir(arguments.model):  # False, too, where one may not look: then the lock says so
         raise UserError(f"{printable(arguments.model)} is a folder; name a .keras file to write.")
-
-    signals = []
-
-    def interrupt(signum, _):
-        signals.append(signum)
-        raise KeyboardInterrupt
-
-    worker = cluster.worker_of(arguments.strategy)
-    if worker.addresses:
-        cluster.keep_sigterm()
-    watch = cluster.Watch(worker, arguments.worker_timeout)
-    with contextlib.ExitStack() as stack:
-        if worker.is_first:
-            stack.enter_context(files.lock(arguments.model.with_suffix(".lock"), f"another training of {shown(arguments.model)}"))
-        else:
-            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-        for suffix in OUTPUTS if worker.is_first else ():
-            files.remove_leftovers(arguments.model.with_suffix(suffix))
-        heeded = [signum for signum in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(signum) != signal.SIG_IGN]  # nohup
-        previous = {signum: signal.signal(signum, interrupt) for signum in heeded}
-        try:
-            with native_output.silenced():
-                return train(arguments, worker, watch)
-        except BaseException as error:  # what TensorFlow makes of an interrupt while it fails for another reason, for one
-            if not signals and not isinstance(error, KeyboardInterrupt):
-                raise
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being done
-            print(f"\ntrain.py: stopped; {what_now(arguments.model, worker)}", file=sys.stderr)
-            status = 143 if signal.SIGTERM in signals else 130
-            if worker.addresses:
-                cluster.end_at_once(status)
-            return status
-        finally:
-            for signum, handler in previous.items():
-                signal.signal(signum, handler)
-
-
-def what_now(model_path: pathlib.Path, worker: cluster.Worker) -> str:
-    """Return in words how to go on after an interruption."""
-    if not worker.is_first:
-        return "start all workers again, with --resume if an epoch was finished."
-    if command := resume_command(model_path):
-        return f"go on{', on every worker,' if worker.addresses else ''} with: {command}"
-    return "no epoch was finished, so there is nothing to resume."
+    with Session(arguments.model, cluster.worker_of(arguments.strategy), arguments.resume, arguments.restart) as session:
+        train(arguments, session)
+    return session.status
 
 
 if __name__ == "__main__":

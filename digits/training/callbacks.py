@@ -1,99 +1,132 @@
-"""What happens at the end of each epoch of a training.
+"""What happens around each epoch of a training, as Keras callbacks.
 
-epochs = Epochs(model, model, path, progress, images, labels)
-model.fit(..., callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=epochs.end)])
-epochs.best_weights                                # of the epoch that read the validation images best
+progress = Progress()
+best = BestWeights(validation_images, validation_labels, progress)
+model.fit(..., callbacks=[best, Report(progress)], verbose=0)
+model.set_weights(progress.best_weights)           # of the epoch that read the validation images best
 """
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
+import sys
 import time
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+import tqdm
 
 from digits.inference.calibration import score
-from digits.support.messages import UserError, duration
+from digits.support.messages import UserError, duration, percent
 from digits.training import checkpoint
-
-if TYPE_CHECKING:
-    import keras
+from digits.training.progress import Progress, Settings
 
 
-class Epochs:
-    """Score the averaged weights of each epoch, keep the best, write the checkpoint, report.
+class BestWeights(keras.callbacks.Callback):
+    """Score each epoch's weights on the validation images, note the epoch in `progress`, and keep the best weights there.
+
+    Adds val_accuracy and val_loss to Keras's `logs`, for the callbacks that follow. The best epoch is the one with the
+    highest accuracy; of equals the latest. The model is compiled with `recipe.accuracy`.
 
     Args:
-        model: the network that is trained, compiled by `recipe.compile_model`.
-        scored: a network of the same kind that gets the weights to be scored; `model` itself where one device trains it.
-        path: of the model, beside which the checkpoint goes; None where another process writes it and reports.
-        progress: dict with the "run" that was asked for (`train.describe_run`), the "history" so far, a list of one dict
-            per epoch, and "best", a dict or None; changed in place.
         images: (N, 28, 28) uint8, for validation. labels: (N,) uint8, 0 to 9.
+        progress: changed in place.
 
-    Attributes:
-        state: every variable that the training changes, in a fixed order.
-        best_weights: the model's weights (list of arrays) at the best epoch so far.
+    Raises:
+        UserError: the training diverged: the loss or a weight is not a finite number any more.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        scored: keras.Model,
-        path: pathlib.Path | None,
-        progress: dict,
-        images: np.ndarray,
-        labels: np.ndarray,
-    ) -> None:
-        self.model, self.scored, self.path, self.progress = model, scored, path, progress
-        self.images, self.labels = images, labels
-        self.state = list(model.variables) + list(model.optimizer.variables)
-        self.best_weights: list[np.ndarray] = []
+    def __init__(self, images: np.ndarray, labels: np.ndarray, progress: Progress) -> None:
+        super().__init__()
+        self.images, self.labels, self.progress = images, labels, progress
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        # Scored is a copy on one device: the model itself may be spread over several.
+        self.copy = type(self.model).from_config(self.model.get_config())
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
 
-    def end(self, epoch: int, logs: dict) -> None:
-        """Keras's on_epoch_end: `epoch` counts from 0; `logs` holds the training's "loss" and "digit_accuracy".
-
-        Raises:
-            UserError: the training diverged, or the checkpoint cannot be written.
-        """
-        state = [variable.numpy() for variable in self.state]
-        if not all(np.isfinite(values).all() for values in [logs["loss"], *state]):
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        weights = self.model.get_weights()
+        if not all(np.isfinite(values).all() for values in [logs["loss"], *weights]):
             raise UserError(
-                f"the training went astray in epoch {epoch + 1}: its weights are no numbers any more; choose a "
-                "smaller --learning-rate."
+                f"training diverged in epoch {epoch + 1}: the loss or the weights are not finite; choose a smaller --learning-rate."
             )
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)  # the averaged weights
-        if self.scored is not self.model:
-            self.scored.set_weights(self.model.get_weights())
-        accuracy, loss = score(self.scored, self.images, self.labels)
-        if not self.progress["best"] or accuracy >= self.progress["best"]["accuracy"]:  # of equals, the longest trained
-            self.progress["best"] = {"epoch": epoch + 1, "accuracy": accuracy, "loss": loss}
-            self.best_weights = self.model.get_weights()
-        checkpoint.restore(self.state, state)
-        seconds, self.started = time.perf_counter() - self.started, time.perf_counter()
-        self.progress["history"].append(
+        self.copy.set_weights(weights)
+        logs["val_accuracy"], logs["val_loss"] = score(self.copy, self.images, self.labels)
+        if not self.progress.history or logs["val_accuracy"] >= self.progress.best["val_accuracy"]:
+            self.progress.best_epoch, self.progress.best_weights = epoch + 1, weights
+        self.progress.history.append(
             {
                 "epoch": epoch + 1,
-                "accuracy": float(logs["digit_accuracy"]),
-                "loss": float(logs["loss"]),
-                "val_accuracy": accuracy,
-                "val_loss": loss,
+                **{name: float(logs[name]) for name in ("accuracy", "loss", "val_accuracy", "val_loss")},
                 "learning_rate": float(self.model.optimizer.learning_rate),
-                "seconds": round(seconds, 2),
+                "seconds": round(time.perf_counter() - self.started, 2),
             }
         )
-        if self.path:
-            checkpoint.save(self.path, state, self.best_weights, self.progress)
-            self.report()
 
-    def report(self) -> None:
-        """Print one line on the epoch that ended, with the time that is left."""
-        history, epochs, best = self.progress["history"], self.progress["run"]["epochs"], self.progress["best"]["epoch"]
-        last, left = history[-1], (epochs - len(history)) * sum(row["seconds"] for row in history) / len(history)
+
+class Checkpoint(keras.callbacks.Callback):
+    """Save after each epoch all that is needed to go on after an interruption. It follows `BestWeights`.
+
+    Args:
+        path: of the model, beside which the checkpoint goes.
+
+    Raises:
+        UserError: the checkpoint cannot be written.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: Settings, progress: Progress) -> None:
+        super().__init__()
+        self.path, self.settings, self.progress = path, settings, progress
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.progress.state = [variable.numpy() for variable in checkpoint.variables(self.model)]
+        checkpoint.save(self.path, self.settings, self.progress)
+
+
+class Report(keras.callbacks.Callback):
+    """Print one line for each epoch. On a terminal, a bar shows the steps of the epoch until it ends. It follows `BestWeights`."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.bar = tqdm.tqdm(
+            total=self.params["steps"],
+            desc=f"epoch {epoch + 1}/{self.params['epochs']}",
+            unit="step",
+            file=sys.stdout,
+            leave=False,
+            disable=not sys.stdout.isatty(),
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.bar.close()
+        last, epochs = self.progress.history[-1], self.params["epochs"]
+        left = (epochs - self.progress.epochs) * self.progress.seconds / self.progress.epochs
         print(
-            f"epoch {len(history)}/{epochs}: loss {last['loss']:.4f}, validation accuracy {last['val_accuracy']:.2%}, "
-            f"loss {last['val_loss']:.4f} (best: epoch {best}); {last['seconds']:.0f} s, about {duration(left)} left",
+            f"epoch {epoch + 1}/{epochs}: loss {last['loss']:.4f}, accuracy {percent(last['accuracy'], 2)}, "
+            f"val_loss {last['val_loss']:.4f}, val_accuracy {percent(last['val_accuracy'], 2)} "
+            f"(best: epoch {self.progress.best_epoch}); {duration(last['seconds'])}, about {duration(left)} left",
             flush=True,
         )
+
+
+def tensorboard(folder: pathlib.Path | None) -> list[keras.callbacks.Callback]:
+    """Return the callback that writes the history for TensorBoard into `folder`, in a list; none where `folder` is None.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    if folder is None:
+        return []
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UserError("--tensorboard needs the package tensorboard; install it with `pip install tensorboard`.")
+    return [keras.callbacks.TensorBoard(folder, write_graph=False)]

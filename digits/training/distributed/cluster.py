@@ -141,14 +141,18 @@ class Watch:
     def silent_workers(self) -> list[str]:
         """Return the addresses of the other workers at which nothing answers, or what does is stopped."""
         for _ in range(10):  # a worker that is ending can still answer
-            if silent := [address for address in self.others if not _answers(address, greeting=True)]:
+            if silent := [address for address in self.others if not _greets(address)]:
                 return silent
             time.sleep(0.2)
         return []
 
+    def names(self, addresses: list[str]) -> str:
+        """Return the workers at these addresses in words: "worker 1 (host:port), worker 2 (host:port)"."""
+        return ", ".join(self._names[address] for address in addresses)
+
     def message(self, lost: list[str], error: str = "", how_long: bool = False) -> str:
         """Return the sentence about who is lost: the workers at these addresses; where none is, TensorFlow's words (`error`)."""
-        names = ", ".join(self._names[address] for address in lost) or "another worker"
+        names = self.names(lost) or "another worker"
         waited = f" for {self.timeout:g} s (--worker-timeout)" if how_long else ""
         words = "" if lost or not error else f" ({printable(' '.join(error.split())[:300])})"
         return (
@@ -186,28 +190,29 @@ def _end(status):
     os._exit(status)
 
 
-def _answers(address, greeting=False):
-    """Whether anything listens at an address, and, with `greeting`, says as much as TensorFlow's server does at once.
-
-    Of a process that is stopped, the system still takes connections. TensorFlow's workers speak gRPC, so a server greets
-    back when it is greeted as HTTP/2 wants it (RFC 9113, section 3.4), with an empty list of settings.
-    """
+def _takes_connections(address):
+    """Whether anything listens at an address. Of a process that is stopped, the system still takes connections."""
     host, _, port = address.rpartition(":")
     with (
         contextlib.suppress(OSError, UnicodeError),
         socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection,
     ):
-        if connection.getsockname() == connection.getpeername():  # TCP can connect a free port to itself
-            return False
-        if greeting:
-            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
-            return connection.recv(9)[3:4] == b"\4"  # what kind of frame: settings
+        return connection.getsockname() != connection.getpeername()  # TCP can connect a free port to itself
+    return False
+
+
+def _greets(address):
+    """Whether a gRPC server, such as a TensorFlow worker, lives at an address."""
+    import grpc  # not before it is needed: it takes a while to import
+
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel, contextlib.suppress(grpc.FutureTimeoutError):
+        grpc.channel_ready_future(channel).result(timeout=3)
         return True
     return False
 
 
 def wait_for_all(worker: Worker, watch: Watch) -> None:
-    """Wait until every worker has come, that is, answers at its address. TensorFlow would wait for them without end.
+    """Wait until every worker has come, that is, answers at its address, and say for whom. TensorFlow would wait without end.
 
     Raises:
         UserError: this worker's port is taken, or a worker has not come in time.
@@ -223,14 +228,18 @@ def wait_for_all(worker: Worker, watch: Watch) -> None:
             "what uses it, or choose another port for it on every worker."
         ) from error
     missing, deadline = watch.others, time.monotonic() + watch.timeout
+    told: list[str] = []
     with server:  # so that the others see this one
-        while missing := [address for address in missing if not _answers(address)]:
+        while missing := [address for address in missing if not _takes_connections(address)]:
             if time.monotonic() > deadline:
                 raise UserError(watch.message(missing, how_long=True))
+            if missing != told:
+                print(f"Waiting for {watch.names(missing)}, up to {watch.timeout:g} s (--worker-timeout) ...", flush=True)
+                told = missing
             time.sleep(0.2)
 
 
-if __name__ == "__main__":  # beside a worker that is connecting, for strategy.start
+if __name__ == "__main__":  # beside a worker that is connecting: see several_machines.connected
     if sys.stdin.read():
         its_watch = Watch(worker_of("multiworker"), float(sys.argv[1]))
         print(f"train.py: error: {its_watch.message(its_watch.silent_workers(), how_long=True)}", file=sys.stderr)
