@@ -26,19 +26,19 @@ from digits.support import command_line
 from digits.support.command_line import Parser, number
 from digits.support.constants import DEFAULT_MODEL
 from digits.support.messages import UserError, duration, percent, printable, shown
-from digits.training.distributed import cluster, devices
-from digits.training.progress import Settings, record
-from digits.training.session import Session
+from digits.training.distributed import cluster
 
 if TYPE_CHECKING:
     from data_loader import Dataset
+    from digits.training.progress import Settings
+    from digits.training.session import Session
 
 # The recipes: passes over the training images, and how many synthetic digits and negatives (images of no digit)
 # join them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 18, "synthetic": 0.12, "negatives": 0.12},
-    "quick": {"epochs": 4, "synthetic": 0.12, "negatives": 0.12},
-    "mnist": {"epochs": 18, "synthetic": 0.0, "negatives": 0.0},
+    "standard": {"epochs": 18, "synthetic_share": 0.12, "negatives_share": 0.12},
+    "quick": {"epochs": 4, "synthetic_share": 0.12, "negatives_share": 0.12},
+    "mnist": {"epochs": 18, "synthetic_share": 0.0, "negatives_share": 0.0},
 }
 
 
@@ -83,7 +83,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--tensorboard", metavar="FOLDER", help="write the history there for TensorBoard, too")
     parser.add_argument(
         "--strategy",
-        choices=devices.STRATEGIES,
+        choices=cluster.STRATEGIES,
         default="none",
         help="mirrored: all GPUs of this machine; "
         "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)",
@@ -108,6 +108,8 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
     """Train as `arguments` say, and save the model with the weights of its best epoch."""
     print("Loading the data and TensorFlow ...", flush=True)
     from data_loader import load_dataset, split, subset
+    from digits.training.distributed import devices
+    from digits.training.progress import record
 
     data = load_dataset(arguments.data)
     part = subset(data.y_train, arguments.limit, arguments.seed)
@@ -127,7 +129,7 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
 
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    shares = {kind: PRESETS[settings.preset][kind] for kind in ("synthetic", "negatives")}
+    shares = {name: PRESETS[settings.preset][name] for name in ("synthetic_share", "negatives_share")}
     images, labels = recipe.training_set(x[training], y[training], **shares, seed=settings.seed)
     batches = recipe.Batches(images, labels, settings.batch_size, settings.seed)
     with device.scope():
@@ -170,6 +172,8 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
 
 def settings_of(arguments: argparse.Namespace, data: Dataset, validation_size: int) -> Settings:
     """Return what was asked for: what decides the outcome, and the command line, without --resume, that asks for it."""
+    from digits.training.progress import Settings
+
     defaults = vars(parse_arguments(["--preset", arguments.preset]))
     options = []
     for name, value in vars(arguments).items():
@@ -208,7 +212,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     if os.path.isdir(arguments.model):  # False, too, where one may not look: then the lock says so
         raise UserError(f"{printable(arguments.model)} is a folder; name a .keras file to write.")
-    with Session(arguments.model, cluster.worker_of(arguments.strategy), arguments.resume, arguments.restart) as session:
+    worker = cluster.worker_of(arguments.strategy)
+    if worker.addresses:
+        cluster.keep_sigterm()  # before NumPy, which is imported next, starts threads
+    from digits.training.session import Session
+
+    with Session(arguments.model, worker, arguments.resume, arguments.restart) as session:
         train(arguments, session)
     return session.status
 

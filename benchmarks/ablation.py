@@ -13,7 +13,6 @@ in reports/ablation.json: run it again after an interruption, and it goes on.
 import pathlib
 import statistics
 import sys
-import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -29,21 +28,20 @@ NEVER = 1e-9  # a share of the images that is next to none, by which one can sti
 # What is different: a module's constants, or one of the preset's shares of drawn pictures.
 VARIANTS = {
     "the recipe": {},
-    "no drawn digits": {"pen_digits": 0.0},
-    "drawn digits: a quarter as many": {"pen_digits": 0.03},
-    "drawn digits: twice as many": {"pen_digits": 0.24},
-    "no non-digits": {"non_digits": 0.0},
+    "no drawn digits": {"synthetic_share": 0.0},
+    "drawn digits: a quarter as many": {"synthetic_share": 0.03},
+    "drawn digits: twice as many": {"synthetic_share": 0.24},
+    "no non-digits": {"negatives_share": 0.0},
     "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0}},
     "no change of pen width": {"augmentation": {"PEN_SHARE": NEVER}},
     "no loss of detail": {"augmentation": {"COARSE_SHARE": NEVER}},
     "no label smoothing": {"recipe": {"LABEL_SMOOTHING": 0.0}},
-    "no weight averaging": {"recipe": {"WEIGHT_AVERAGE": 0.0}},
 }
 
 
 def train_variant(changes, seed, handwriting):
     """Train once. Returns a dict of scores: validation accuracy and loss, and on the other handwriting, if given."""
-    from digits.inference.calibration import calibrate
+    from digits.inference.calibration import calibrate, score
     from digits.inference.keras_model import predict, start_tensorflow
     from model import build_model
 
@@ -54,9 +52,11 @@ def train_variant(changes, seed, handwriting):
     from data_loader import load_dataset, split
     from digits.training import augmentation, recipe
 
-    shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("pen_digits", "non_digits")}
+    shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("synthetic_share", "negatives_share")}
     constants = [
-        (module, name, value) for module in (augmentation, recipe) for name, value in changes.get(module.__name__, {}).items()
+        (module, name, value)
+        for module in (augmentation, recipe)
+        for name, value in changes.get(module.__name__.rpartition(".")[2], {}).items()
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in constants]
     for change in constants:
@@ -66,15 +66,13 @@ def train_variant(changes, seed, handwriting):
     data = load_dataset()
     training, validation = split(data.y_train, VALIDATION_SIZE, 0)
     x, y = data.x_train[validation], data.y_train[validation]
-    images, labels = recipe.training_pictures(data.x_train[training], data.y_train[training], *shares.values(), seed)
-    steps = len(images) // BATCH_SIZE
-    model = build_model(fused=True)
-    recipe.compile_model(model, LEARNING_RATE, steps * EPOCHS)
-    warnings.filterwarnings("ignore", message=".*shuffle=True.*")  # the batches are shuffled already
-    model.fit(recipe.training_batches(images, labels, BATCH_SIZE, seed, 0, EPOCHS), steps_per_epoch=steps, epochs=EPOCHS, verbose=0)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
+    images, labels = recipe.training_set(data.x_train[training], data.y_train[training], **shares, seed=seed)
+    batches = recipe.Batches(images, labels, BATCH_SIZE, seed)
+    model = build_model()
+    model.compile(recipe.optimizer(LEARNING_RATE, EPOCHS * batches.steps), "categorical_crossentropy")
+    model.fit(batches.dataset(EPOCHS), steps_per_epoch=batches.steps, epochs=EPOCHS, shuffle=False, verbose=0)
     calibrate(model, x, y)
-    scores = dict(zip(("accuracy", "loss"), recipe.score(model, x, y)))
+    scores = dict(zip(("accuracy", "loss"), score(model, x, y)))
     if handwriting:
         with np.load(handwriting, allow_pickle=False) as other:
             answers, truth = predict(model, other["x"]), other["y"]

@@ -3,7 +3,7 @@
     python benchmarks/distributed.py                                             # some minutes
     python benchmarks/distributed.py --rounds 1 --table benchmarks/results/distributed.md
 
-One worker learns from 64 pictures a step; two learn from 128, 64 each. What the second takes longer is the exchange of
+One worker learns from 64 images a step; two learn from 128, 64 each. What the second takes longer is the exchange of
 gradients over the loopback, and the waiting for one another. The two are run in turn. From the measured step and the
 bytes of a ring all-reduce follows what a real network would allow.
 """
@@ -24,42 +24,34 @@ import tables
 from digits.support import command_line, messages
 from digits.support.command_line import Parser
 
-SHARE, EPOCHS = 64, 4  # pictures of a worker in a step; epochs, of which the first, with the compilation, does not count
+SHARE, EPOCHS = 64, 4  # images of a worker in a step; epochs, of which the first, with the compilation, does not count
 NETWORKS = {"1 Gbit/s Ethernet": 1e9, "10 Gbit/s Ethernet": 1e10, "100 Gbit/s InfiniBand": 1e11}
 
 
 def work(steps):
     """Train as the worker that TF_CONFIG says, and print the seconds of a step, median over the epochs that count."""
-    from digits.training.distributed import cluster, strategy
-    from model import build_model
-
-    worker = cluster.worker_of("multiworker")
-    watch = cluster.Watch(worker, 600)
-    engine = strategy.start("multiworker", worker, watch)
     import numpy as np
 
-    from digits.training import recipe
+    from digits.training.distributed import cluster, devices
 
-    with strategy.scope(engine, watch):
-        model = build_model(fused=True)
-        recipe.compile_model(model, 3e-3, steps * EPOCHS)
-    batch_size = SHARE * engine.num_replicas_in_sync
+    device = devices.start("multiworker", cluster.worker_of("multiworker"), timeout=600)
+    import keras
+
+    from digits.training import recipe
+    from model import build_model
+
+    batch_size = SHARE * device.replicas
     images = np.random.default_rng(0).integers(0, 256, (steps * batch_size, 28, 28)).astype(np.uint8)
-    ends = []
-    strategy.fit(
-        engine,
-        watch,
-        model,
-        images,
-        (np.arange(len(images)) % 10).astype(np.uint8),
-        batch_size,
-        0,
-        0,
-        EPOCHS,
-        lambda *_: ends.append(time.perf_counter()),
-    )
+    batches = recipe.Batches(images, (np.arange(len(images)) % 10).astype(np.uint8), batch_size, seed=0)
+    with device.scope():
+        model = build_model()
+        model.compile(recipe.optimizer(3e-3, steps * EPOCHS), "categorical_crossentropy")
+        model.optimizer.build(model.trainable_variables)
+    ends: list[float] = []
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
+    device.fit(model, batches, EPOCHS, 0, [clock])
     gradient_bytes = sum(4 * int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    print(json.dumps([statistics.median(np.diff(ends)) / steps, gradient_bytes]))
+    print(json.dumps([statistics.median(np.diff(ends)) / steps if device.is_first else None, gradient_bytes]))
 
 
 def measure(workers, steps):
@@ -112,10 +104,10 @@ def main(argv=None):
     lines = [
         f"{tables.made_by(__file__, '--rounds', arguments.rounds, '--steps', arguments.steps)}, one core for each worker.",
         "",
-        "| | median ms per step | pictures per second |",
+        "| | median ms per step | images per second |",
         "|---|---|---|",
-        f"| one worker, {SHARE} pictures a step | {1e3 * alone:.1f} | {SHARE / alone:.0f} |",
-        f"| two workers, {2 * SHARE} pictures a step | {1e3 * together:.1f} | {2 * SHARE / together:.0f} |",
+        f"| one worker, {SHARE} images a step | {1e3 * alone:.1f} | {SHARE / alone:.0f} |",
+        f"| two workers, {2 * SHARE} images a step | {1e3 * together:.1f} | {2 * SHARE / together:.0f} |",
         "",
         f"Communication and waiting: {1e3 * (together - alone):.1f} ms, {1 - alone / together:.0%} of a step of two workers "
         f"(single rounds: {', '.join(f'{1 - a / b:.0%}' for a, b in zip(one, two))}). "
@@ -124,7 +116,7 @@ def main(argv=None):
         "What that predicts: a ring all-reduce sends 2 (n - 1) / n times the gradients out of each of n workers "
         "(here n = 16), on top of the time measured on the loopback, which stands for latency and TensorFlow's own work.",
         "",
-        "| network | ms on the wire | step, ms | efficiency with 64 pictures per worker and step | with 1024 |",
+        "| network | ms on the wire | step, ms | efficiency with 64 images per worker and step | with 1024 |",
         "|---|---|---|---|---|",
     ]
     for name, bits_per_second in NETWORKS.items():

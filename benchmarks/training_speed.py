@@ -29,7 +29,7 @@ def train_example(epochs=15):
     import keras
     from keras import layers
 
-    from data_loader import load_dataset, one_hot
+    from data_loader import load_dataset
 
     data = load_dataset()
     keras.utils.set_random_seed(0)
@@ -46,16 +46,11 @@ def train_example(epochs=15):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
-        data.x_train[..., None].astype("float32"),
-        one_hot(data.y_train),
-        batch_size=128,
-        epochs=epochs,
-        validation_split=0.1,
-        verbose=0,
+        data.x_train[..., None].astype("float32"), data.y_train, batch_size=128, epochs=epochs, validation_split=0.1, verbose=0
     )
-    accuracy = model.evaluate(data.x_test[..., None].astype("float32"), one_hot(data.y_test), verbose=0)[1]
+    accuracy = model.evaluate(data.x_test[..., None].astype("float32"), data.y_test, verbose=0)[1]
     print(f"accuracy {accuracy:.4f}")
 
 
@@ -90,16 +85,16 @@ def step_speed(batch_size=128, steps=60):
     from digits.training.augmentation import augment
     from model import build_model
 
-    model = build_model(fused=True)
-    recipe.compile_model(model, 1e-3, 1000)
-    pictures = tf.constant(np.random.default_rng(0).integers(0, 256, (batch_size, 28, 28, 1)), tf.float32)
+    model = build_model()
+    model.compile(recipe.optimizer(1e-3, 1000), "categorical_crossentropy")
+    images = tf.constant(np.random.default_rng(0).integers(0, 256, (batch_size, 28, 28, 1)), tf.float32)
     targets = tf.one_hot(tf.range(batch_size) % 10, 10)
     redraw = tf.function(augment)
     times = {"step": [], "augment": []}
     for _ in range(steps):
         for name, work in (
-            ("step", lambda: model.train_on_batch(pictures, targets)),
-            ("augment", lambda: redraw(pictures, tf.constant([0, 1]))),
+            ("step", lambda: model.train_on_batch(images, targets)),
+            ("augment", lambda: redraw(images, tf.constant([0, 1]))),
         ):
             start = time.perf_counter()
             work()
@@ -147,7 +142,7 @@ def main(argv=None):
 | `train.py --preset quick`, seconds | {rows[1]} |
 | ratio, pair by pair | {rows[2]} |
 
-One training step of 128 pictures: {step:.1f} ms, {speed:.0f} GFLOP/s in the convolutions; the peak of a large float32 convolution
+One training step of 128 images: {step:.1f} ms, {speed:.0f} GFLOP/s in the convolutions; the peak of a large float32 convolution
 here is {peak:.0f} GFLOP/s. Augmentation: {augmentation:.1f} ms more for each batch, on another thread.
 """
     tables.publish(text, arguments.table)

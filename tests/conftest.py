@@ -111,3 +111,12 @@ def trained(trained_path):
     from digits.inference import keras_model
 
     return keras_model.load_model(trained_path)
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+    """Folder of three data sets, a.npz to c.npz, with the same 300 training images; the third has other test images."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        np.savez_compressed(folder / f"{name}.npz", **make_arrays(300, seed))
+    return folder

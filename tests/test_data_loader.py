@@ -14,7 +14,7 @@ from PIL import Image
 
 import data_loader
 from conftest import ROOT, make_arrays, run
-from data_loader import MNIST_FILES, MNIST_FOLDER, load_dataset, load_mnist, one_hot, read_idx, split
+from data_loader import MNIST_FILES, MNIST_FOLDER, load_dataset, load_mnist, read_idx, split, subset
 from digits.support.messages import UserError
 
 
@@ -237,7 +237,7 @@ def test_image_folder_refusals(image_folder, tmp_path):
         (lambda a: a.update(x_train=a["x_train"][:0]), r"x_train has shape (0, 28, 28)"),
         (lambda a: a.update(x_train=np.uint8(3)), r"x_train has shape ()"),
         (lambda a: a.update(y_train=a["y_train"][:-1]), "60 images need 60 labels"),
-        (lambda a: a.update(y_train=one_hot(a["y_train"])), "60 images need 60 labels"),
+        (lambda a: a.update(y_train=np.eye(10)[a["y_train"]]), "60 images need 60 labels"),
         (lambda a: a.update(y_train=a["y_train"].astype(float)), "y_train is float64; labels must be integers"),
         (lambda a: a.update(y_train=a["y_train"] + 1), "holds the label 10"),
         (lambda a: a.update(y_test=a["y_test"].astype(int) - 1), "holds the label -1"),
@@ -347,7 +347,28 @@ def test_idx_bomb_is_not_unpacked_beyond_its_header(tmp_path):
     tracemalloc.stop()
 
 
-# ---- split, one-hot, names ----
+# ---- subset, split, names ----
+
+
+@pytest.mark.parametrize("count", [10, 57, 1800, 59_999])
+def test_subset_holds_every_class_in_proportion(count, mnist):
+    part = subset(mnist.y_train, count, seed=0)
+    assert len(part) == count and np.all(np.diff(part) > 0)
+    expected = np.bincount(mnist.y_train) * count / 60000
+    assert np.abs(np.bincount(mnist.y_train[part], minlength=10) - expected).max() < 1.01
+    assert np.array_equal(subset(mnist.y_train, count, seed=0), part)
+    if count < 2000:
+        assert len(np.intersect1d(subset(mnist.y_train, count, seed=1), part)) < count / 2
+
+
+def test_subset_of_images_that_are_sorted_by_class():
+    labels = np.repeat(np.arange(10), 80)
+    assert np.bincount(labels[subset(labels, 400, seed=3)]).tolist() == [40] * 10
+
+
+@pytest.mark.parametrize("count", [None, 60_000, 70_000])
+def test_subset_of_all(count, mnist):
+    assert np.array_equal(subset(mnist.y_train, count, seed=0), np.arange(60000))
 
 
 def test_split_is_stratified_seeded_and_complete(mnist):
@@ -365,10 +386,6 @@ def test_split_is_stratified_seeded_and_complete(mnist):
 def test_split_that_leaves_a_digit_out_is_refused(count, size):
     with pytest.raises(UserError, match=f"cannot hold {size} of {count} training images out"):
         split(np.arange(count) % 10, size, seed=0)
-
-
-def test_one_hot():
-    assert np.array_equal(one_hot([3, 0]), np.eye(10, dtype=np.float32)[[3, 0]]) and one_hot([3]).dtype == np.float32
 
 
 def test_label_errors_are_fifteen_test_images():

@@ -1,6 +1,6 @@
 """The recipe of a training: which images the network sees, how they vary, and how it learns from them.
 
-    images, labels = training_set(x, y, synthetic=0.12, negatives=0.12, seed=0)
+    images, labels = training_set(x, y, synthetic_share=0.12, negatives_share=0.12, seed=0)
     batches = Batches(images, labels, batch_size=128, seed=0)
     model.compile(optimizer=optimizer(3e-3, 4 * batches.steps), loss="categorical_crossentropy", metrics=[accuracy])
     model.fit(batches.dataset(epochs=4), epochs=4, steps_per_epoch=batches.steps, shuffle=False)
@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.support.constants import NUM_CLASSES
-from digits.training import synthetic as drawn
+from digits.training import synthetic
 from digits.training.augmentation import augment
 
 LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
@@ -25,23 +25,23 @@ NOT_A_DIGIT = 255  # label of a negative: an image of no digit, whose target is 
 
 
 def training_set(
-    images: np.ndarray, labels: np.ndarray, synthetic: float, negatives: float, seed: int
+    images: np.ndarray, labels: np.ndarray, synthetic_share: float, negatives_share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add to the training images: synthetic digits of forms that MNIST lacks, and negatives.
 
     Args:
         images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9.
-        synthetic, negatives: how many to add, as a share of N.
+        synthetic_share, negatives_share: how many to add, as a share of N.
 
     Returns:
         images (M, 28, 28) uint8 and labels (M,) uint8, where NOT_A_DIGIT marks the negatives.
     """
     parts = [(images, labels)]
-    if count := int(synthetic * len(images)):
-        parts.append(drawn.draw_digits(count, seed))
-    if count := int(negatives * len(images)):
-        pieces = drawn.non_digits_from_digits(images, labels, count // 2, seed)
-        signs = drawn.draw_non_digits(count - len(pieces), seed)
+    if count := int(synthetic_share * len(images)):
+        parts.append(synthetic.draw_digits(count, seed))
+    if count := int(negatives_share * len(images)):
+        pieces = synthetic.non_digits_from_digits(images, labels, count // 2, seed)
+        signs = synthetic.draw_non_digits(count - len(pieces), seed)
         parts.append((np.concatenate([pieces, signs]), np.full(count, NOT_A_DIGIT)))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]).astype(np.uint8)
 

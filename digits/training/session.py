@@ -48,8 +48,6 @@ class Session:
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Session:
-        if self.worker.addresses:
-            cluster.keep_sigterm()
         with self._exit as stack:  # leaves everything as it was if something goes wrong on the way
             if self.worker.is_first:
                 paths = files_of(self.path)

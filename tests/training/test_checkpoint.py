@@ -1,34 +1,71 @@
 """digits/training/checkpoint.py: what goes in comes out, bit for bit; damaged and missing files are refused in a sentence."""
 
+import dataclasses
 import os
 
 import numpy as np
 import pytest
 
 from conftest import full_disk
-from digits.support import messages
 from digits.support.messages import UserError
 from digits.training import checkpoint
+from digits.training.progress import OTHER_DATA, Progress, Settings
 
-STATE = [np.arange(12, dtype=np.float32).reshape(3, 4), np.array(7, np.int64), np.array([1, 2], np.uint32)]
-BEST = [np.array([np.nextafter(np.float32(1), np.float32(2))]), np.zeros((2, 0), np.float32)]
-PROGRESS = {"run": {"seed": 0, "limit": None}, "history": [{"loss": 0.1}], "best": None}
+SETTINGS = Settings(
+    preset="quick",
+    epochs=4,
+    batch_size=128,
+    learning_rate=3e-3,
+    seed=0,
+    limit=None,
+    validation_size=5000,
+    strategy="none",
+    data="MNIST",
+    data_sha256="0" * 64,
+    options=["--preset", "quick"],
+)
+PROGRESS = Progress(
+    history=[{"epoch": 1, "loss": 0.1}],
+    best_epoch=1,
+    best_weights=[np.array([np.nextafter(np.float32(1), np.float32(2))]), np.zeros((2, 0), np.float32)],
+    state=[np.arange(12, dtype=np.float32).reshape(3, 4), np.array(7, np.int64), np.array([1, 2], np.uint32)],
+)
+
+
+def same(first, second):
+    """Whether two Progress hold the same, bit for bit."""
+    pairs = list(zip(first.state + first.best_weights, second.state + second.best_weights, strict=True))
+    return (first.history, first.best_epoch) == (second.history, second.best_epoch) and all(
+        a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b) for a, b in pairs
+    )
 
 
 def test_round_trip(tmp_path):
     path = tmp_path / "name.with.dots.keras"
-    checkpoint.save(path, STATE, BEST, PROGRESS)
+    checkpoint.save(path, SETTINGS, PROGRESS)
     assert os.listdir(tmp_path) == ["name.with.dots.checkpoint.npz"]
-    state, best, progress = checkpoint.load(path)
-    assert progress == PROGRESS
-    for given, found in zip(STATE + BEST, state + best, strict=True):
-        assert given.dtype == found.dtype and given.shape == found.shape and np.array_equal(given, found)
+    settings, progress = checkpoint.load(path)
+    assert settings == SETTINGS and settings.options == SETTINGS.options and same(progress, PROGRESS)
 
 
 def test_order_is_kept_for_many_arrays(tmp_path):
-    state = [np.array(i) for i in range(250)]
-    checkpoint.save(tmp_path / "x.keras", state, [], {})
-    assert [int(value) for value in checkpoint.load(tmp_path / "x.keras")[0]] == list(range(250))
+    checkpoint.save(tmp_path / "x.keras", SETTINGS, Progress(state=[np.array(i) for i in range(250)]))
+    assert [int(value) for value in checkpoint.load(tmp_path / "x.keras")[1].state] == list(range(250))
+
+
+@pytest.mark.parametrize(
+    "change, difference",
+    [
+        ({}, None),
+        ({"options": ["--preset=quick"]}, None),
+        ({"seed": 5}, ("with --seed 0", "with --seed 5")),
+        ({"limit": 300}, ("without --limit", "with --limit 300")),
+        ({"data": "a\nb"}, ("on MNIST", "on a\\nb")),
+        ({"data_sha256": "1" * 64}, OTHER_DATA),
+    ],
+)
+def test_differences_are_named(change, difference):
+    assert SETTINGS.difference(dataclasses.replace(SETTINGS, **change)) == difference
 
 
 def test_missing(tmp_path):
@@ -67,7 +104,7 @@ def test_pickles_are_not_opened(tmp_path):
 
 def test_every_cut_and_every_altered_byte_is_noticed_or_harmless(tmp_path):
     path = tmp_path / "x.checkpoint.npz"
-    checkpoint.save(tmp_path / "x.keras", STATE, BEST, PROGRESS)
+    checkpoint.save(tmp_path / "x.keras", SETTINGS, PROGRESS)
     content = path.read_bytes()
     random = np.random.default_rng(0)
     for _ in range(120):
@@ -78,32 +115,35 @@ def test_every_cut_and_every_altered_byte_is_noticed_or_harmless(tmp_path):
             damaged[random.integers(len(content))] ^= 1 << random.integers(8)
         path.write_bytes(damaged)
         try:
-            state, best, progress = checkpoint.load(tmp_path / "x.keras")
+            settings, progress = checkpoint.load(tmp_path / "x.keras")
         except UserError:
             continue
         # What is not covered by a checksum (dates, flags) may change, what is loaded may not.
-        assert progress == PROGRESS and all(np.array_equal(a, b) for a, b in zip(STATE + BEST, state + best))
+        assert settings == SETTINGS and same(progress, PROGRESS)
 
 
 def test_full_disk_keeps_the_last_checkpoint(tmp_path):
-    checkpoint.save(tmp_path / "x.keras", STATE, BEST, PROGRESS)
+    checkpoint.save(tmp_path / "x.keras", SETTINGS, PROGRESS)
     with pytest.raises(UserError, match="disk is full"), full_disk(5000):
-        checkpoint.save(tmp_path / "x.keras", [np.zeros(100_000)], BEST, {})
-    assert checkpoint.load(tmp_path / "x.keras")[2] == PROGRESS
+        checkpoint.save(tmp_path / "x.keras", SETTINGS, Progress(state=[np.zeros(100_000)]))
+    assert same(checkpoint.load(tmp_path / "x.keras")[1], PROGRESS)
     assert os.listdir(tmp_path) == ["x.checkpoint.npz"]
 
 
 def test_restore_refuses_values_of_another_network():
-    class Variable:
-        def __init__(self, shape):
-            self.shape, self.value = shape, None
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    values = [np.full(variable.shape, 2.0) for variable in checkpoint.variables(model)]
+    checkpoint.restore(model, values)
+    assert all(np.all(variable.numpy() == 2) for variable in checkpoint.variables(model))
+    for others in (values[:1], [*values, values[0]], values[::-1]):
+        with pytest.raises(UserError, match="another network"):
+            checkpoint.restore(model, others)
 
-        def assign(self, value):
-            self.value = value
 
-    variables = [Variable((3, 4)), Variable(())]
-    checkpoint.restore(variables, STATE[:2])
-    assert variables[0].value is STATE[0]
-    for values in (STATE[:1], STATE, [STATE[1], STATE[0]]):
-        with pytest.raises(messages.UserError, match="another network"):
-            checkpoint.restore(variables, values)
+def test_a_checkpoint_of_another_version_is_refused(tmp_path):
+    np.savez(tmp_path / "x.checkpoint.npz", progress=np.array('{"run": {}, "history": []}'))
+    with pytest.raises(UserError, match="another version of train.py wrote it"):
+        checkpoint.load(tmp_path / "x.keras")

@@ -25,6 +25,8 @@ import time
 
 from digits.support.messages import UserError, printable, reason
 
+STRATEGIES = ("none", "mirrored", "multiworker")  # what `train.py --strategy` takes
+
 # TensorFlow's errors (tf.errors) when another worker is lost. Others, such as too little memory, are passed on.
 LOST = (
     "AbortedError",

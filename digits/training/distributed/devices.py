@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from digits.training.recipe import Batches
 
-STRATEGIES = ("none", "mirrored", "multiworker")
-
 
 class OneDevice:
     """The first GPU, or else the CPU. Keras's own loop trains.
@@ -109,7 +107,7 @@ def start(strategy: str, worker: cluster.Worker, timeout: float) -> OneDevice:
     """Import TensorFlow, wake the devices, and return them. Call it before TensorFlow has computed anything.
 
     Args:
-        strategy: one of STRATEGIES. worker: of `cluster.worker_of`.
+        strategy: one of cluster.STRATEGIES. worker: of `cluster.worker_of`.
         timeout: how long a worker waits for the others, in seconds.
 
     Raises:
@@ -121,11 +119,11 @@ def start(strategy: str, worker: cluster.Worker, timeout: float) -> OneDevice:
     with native_output.silenced():
         import tensorflow as tf
 
-        from digits.training.distributed.several_machines import SeveralMachines
+        from digits.training.distributed.several_machines import SeveralMachines, connected
 
         devices: OneDevice
         if strategy == "multiworker":
-            devices = SeveralMachines(worker, watch)
+            devices = SeveralMachines(worker, watch, connected(watch))
         elif strategy == "mirrored":
             devices = Mirrored(tf.distribute.MirroredStrategy())
         else:

@@ -29,11 +29,16 @@ _kept: list = []  # the strategy: one that is freed after an error prints a trac
 
 
 class SeveralMachines(OneDevice):
-    """The workers that TF_CONFIG names. Connects to them, and raises UserError where one cannot be reached."""
+    """The workers that TF_CONFIG names.
 
-    def __init__(self, worker: cluster.Worker, watch: cluster.Watch) -> None:
-        self.worker, self.watch, self.is_first = worker, watch, worker.is_first
-        self.strategy = connected(watch)
+    Args:
+        worker: this process. watch: its limit on waiting for the others.
+        strategy: of `connected`.
+    """
+
+    def __init__(self, worker: cluster.Worker, watch: cluster.Watch, strategy: tf.distribute.Strategy) -> None:
+        self.worker, self.watch, self.strategy = worker, watch, strategy
+        self.is_first = worker.is_first
         self.replicas = self.strategy.num_replicas_in_sync
 
     @contextlib.contextmanager
