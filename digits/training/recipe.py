@@ -46,7 +46,7 @@ def training_set(
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]).astype(np.uint8)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Batches:
     """The training images in batches, in a new order and varied anew in each epoch.
 
@@ -77,6 +77,7 @@ class Batches:
         """
         images, labels = tf.constant(self.images), tf.constant(self.labels)
 
+        @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would need room in the temporary folder
         def one_batch(step, indices):
             return self.prepare(tf.gather(images, indices), tf.gather(labels, indices), step)
 
@@ -95,6 +96,7 @@ class Batches:
         What is left of an epoch after the last whole batch is left out.
         """
 
+        @tf.autograph.experimental.do_not_convert
         def one_epoch(epoch):
             seed = tf.stack([tf.cast(self.seed, tf.int64), epoch])
             order = tf.random.experimental.stateless_shuffle(tf.range(len(self.images)), seed)

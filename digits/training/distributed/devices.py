@@ -173,7 +173,7 @@ def agreement(strategy: tf.distribute.Strategy, model: keras.Model) -> Callable[
         bits = tf.add_n([tf.reduce_sum(tf.cast(tf.bitcast(v.value + 0, tf.int32), tf.int64)) for v in model.trainable_variables])
         return everywhere(tf.distribute.ReduceOp.SUM, bits) == bits * replicas
 
-    on_replicas = tf.function(lambda: strategy.run(agree))
+    on_replicas = tf.function(lambda: strategy.run(agree), autograph=False)
 
     def check():
         if not all(bool(same) for same in strategy.experimental_local_results(on_replicas())):

@@ -164,7 +164,7 @@ def training_step(
         sums.assign(tf.zeros(3), read_value=False)  # to read it back would ask all workers
         return {"loss": float(loss / batches.steps), "accuracy": float(right / max(digits, 1))}
 
-    return tf.function(lambda shares: strategy.run(learn, args=next(shares))), results
+    return tf.function(lambda shares: strategy.run(learn, args=next(shares)), autograph=False), results
 
 
 def shared(strategy: tf.distribute.Strategy, batches: Batches, epochs: int, first_epoch: int) -> tf.distribute.DistributedDataset:
@@ -176,6 +176,7 @@ def shared(strategy: tf.distribute.Strategy, batches: Batches, epochs: int, firs
     """
     images, labels = tf.constant(batches.images), tf.constant(batches.labels)
 
+    @tf.autograph.experimental.do_not_convert
     def one_batch(step, indices):
         count = tf.size(indices)
         weights = tf.fill([count], 1 / tf.cast(count, tf.float32))
