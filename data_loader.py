@@ -6,8 +6,8 @@
     part = subset(data.y_train, 3000, seed=0)              # a smaller data set of the same kind
 
 Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
-and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
-one sentence (`messages.UserError`).
+and prediction cannot differ. Every file is checked before it is used; a faulty one is refused with one sentence
+that says what is wrong (`messages.UserError`).
 """
 
 import contextlib
@@ -24,6 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digits.reading.candidates import prepare_single
+from digits.reading.image_loader import load_image
+from digits.reading.image_paths import find_images
 from digits.support import native_output
 from digits.support.constants import IMAGE_SIZE, NUM_CLASSES, PROJECT
 from digits.support.files import atomic_write
@@ -39,12 +42,8 @@ MNIST_FILES = {
     "y_test": ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 }
 
-# Test images whose label five reviewers each found wrong: C. G. Northcutt, A. Athalye, J. Mueller, "Pervasive
-# Label Errors in Test Sets" (arXiv 2103.14749), file mturk/mnist_mturk.json of cleanlab/label-errors.
-LABEL_ERRORS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
-
 MAX_ARRAY_BYTES = 1 << 30  # a million images; data files that claim or unpack to more are refused
-GET_IT_BACK = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
+RESTORE_MNIST = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
 
 
 class Dataset(NamedTuple):
@@ -84,7 +83,7 @@ def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
         arrays = _read_npz(path)
     elif path.exists():
         raise UserError(
-            f"{printable(path)} is no data set; give a .npz, a folder of IDX files, or a folder "
+            f"{printable(path)} is not a data set; give a .npz, a folder of IDX files, or a folder "
             "with one sub-folder of images per digit, 0 to 9."
         )
     else:
@@ -108,9 +107,9 @@ def load_mnist(folder: str | os.PathLike = MNIST_FOLDER) -> Dataset:
         _download_mnist(missing)
     arrays = {}
     for key, (_, checksum) in MNIST_FILES.items():
-        arrays[key] = read_idx(paths[key], GET_IT_BACK)
+        arrays[key] = read_idx(paths[key], RESTORE_MNIST)
         if hashlib.sha256(_idx_bytes(arrays[key])).hexdigest() != checksum:
-            raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {GET_IT_BACK}.")
+            raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {RESTORE_MNIST}.")
     return _checked_dataset(arrays, "MNIST")
 
 
@@ -237,10 +236,6 @@ def _read_npz(path):
 
 def _read_image_folders(folder):
     """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as in prediction."""
-    from digits.reading.candidates import prepare_single
-    from digits.reading.image_loader import load_image
-    from digits.reading.image_paths import find_images
-
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
         paths = (

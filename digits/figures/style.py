@@ -15,6 +15,7 @@ eye tells apart by colour, so they are always named as well.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from digits.support.files import atomic_write
 
 BLUE, VERMILLION, GREY, PALE = "#0072B2", "#D55E00", "#595959", "#EDEDED"
 DIGIT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D00", "#56B4E9", "#000000", "#E69F00", "#7A4FA3", "#7F7F7F")
@@ -78,6 +81,12 @@ def new_figure(width: float, height: float, title: str, note: str = "") -> Figur
     figure.text(0.16 / width, 1 - 0.16 / height, title, fontsize=15, fontweight="bold", va="top")
     figure.text(0.16 / width, 1 - 0.5 / height, note, fontsize=11, color=GREY, va="top")
     return figure
+
+
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure to `path` as PNG, whole or not at all. Raises UserError."""
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
 
 
 def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:

@@ -97,7 +97,7 @@ def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path):
 
 def test_what_sigkill_leaves_is_a_leftover(tmp_path):
     code = (
-        "import files, os, signal\n"
+        "import os, signal\nfrom digits.support import files\n"
         "with files.atomic_write('[x].keras') as temporary:\n    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -194,24 +194,6 @@ def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
         pass
 
 
-def test_lock_that_was_removed_while_it_was_opened_does_not_count(tmp_path, monkeypatch):
-    """A second process opens the file; the first one ends and removes it; a third must not get in beside the second."""
-    import fcntl
-
-    path, original = tmp_path / "x.lock", fcntl.flock
-
-    def removed_just_before(file, flags):
-        monkeypatch.setattr(fcntl, "flock", original)
-        path.unlink()
-        original(file, flags)
-
-    monkeypatch.setattr(fcntl, "flock", removed_just_before)
-    with files.lock(path, "another"):
-        assert path.exists()
-        with pytest.raises(UserError), files.lock(path, "another"):
-            pass
-
-
 def test_lock_lets_one_thread_in_at_a_time(tmp_path):
     inside, most, entered = [], [], []
 
@@ -292,14 +274,16 @@ def test_sha256(tmp_path):
 )
 def test_exit_statuses(body, status, error, tmp_path):
     script = tmp_path / "x.py"
-    script.write_text(f"import files\ndef main():\n    {body}\nfiles.run(main)\n")
+    script.write_text(
+        f"from digits.support import command_line, messages\ndef main():\n    {body}\ncommand_line.run(main)\n"
+    )
     process = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert (process.returncode, process.stderr) == (status, error)
 
 
 def test_bugs_keep_their_traceback(tmp_path):
     script = tmp_path / "x.py"
-    script.write_text("import files\nfiles.run(lambda: 1 / 0)\n")
+    script.write_text("from digits.support import command_line\ncommand_line.run(lambda: 1 / 0)\n")
     process = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert process.returncode == 1 and "ZeroDivisionError" in process.stderr
 
@@ -307,7 +291,7 @@ def test_bugs_keep_their_traceback(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
 def test_output_to_a_full_disk(tmp_path):
     script = tmp_path / "x.py"
-    script.write_text("import files\nfiles.run(lambda: print('hello') or 0)\n")
+    script.write_text("from digits.support import command_line\ncommand_line.run(lambda: print('hello') or 0)\n")
     with open("/dev/full", "w") as full:
         process = subprocess.run(
             [sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE, text=True
