@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
-    # What is wrong with the files is said before TensorFlow is imported, which takes seconds.
+    # What is wrong with the command is said before TensorFlow is imported, which takes seconds.
     from data_loader import load_dataset
     from digits.inference.archive import check_archive
 

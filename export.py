@@ -55,16 +55,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     kind, model = arguments.format, model_files.files_of(arguments.model)
     output = arguments.output or model.keras.with_name(model.keras.stem + FORMATS[kind][0])
-    check_packages(kind)
-    check_output(output, kind, model.litert)
 
+    # What is wrong with the command is said before TensorFlow is imported, which takes seconds.
+    from data_loader import load_mnist
     from digits.inference.archive import check_archive
 
+    check_packages(kind)
+    check_output(output, kind, model.litert)
     check_archive(model.keras)
     print("Loading TensorFlow and the model ...", flush=True)
-    from data_loader import load_mnist
-    from digits.inference.conversion import convert
-    from digits.inference.keras_model import load_model
+    with native_output.silenced():
+        from digits.inference.conversion import convert
+        from digits.inference.keras_model import load_model
 
     data = load_mnist()
     every = 1 if kind == "litert-int8" else 10  # of the test images; accuracy needs them all
@@ -72,10 +74,8 @@ def main(argv: list[str] | None = None) -> int:
     lock = model.lock if beside else output.with_name(f"{output.name}.lock")
     with files.lock(lock, f"another process that writes {printable(output)}"):
         files.remove_leftovers(output)
-        with native_output.silenced():
-            loaded = load_model(model.keras)
         examples = data.x_train[:: len(data.x_train) // RANGE_IMAGES]
-        report = convert(loaded, kind, output, data.x_test[::every], data.y_test[::every], examples)
+        report = convert(load_model(model.keras), kind, output, data.x_test[::every], data.y_test[::every], examples)
         if beside:
             report += f"\n  {bind(model)}"
     size = sum(file.stat().st_size for file in (output, *output.rglob("*")) if file.is_file())
