@@ -183,7 +183,7 @@ class Inputs:
 
 def draw(name: str, inputs: Inputs) -> Figure:
     """Return a figure of FIGURES. Raises UserError where its inputs are missing or damaged."""
-    from digits.figures import dataset, results
+    from digits.figures import dataset, results, training
 
     match name:
         case "samples":
@@ -193,7 +193,7 @@ def draw(name: str, inputs: Inputs) -> Figure:
         case "reading":
             return draw_reading(inputs)
         case "training_curves":
-            return results.training_curves(inputs.history)
+            return training.training_curves(inputs.history)
         case "confusion_matrix":
             return results.confusion_matrix(inputs.metrics["confusion_matrix"])
         case "reliability":
@@ -216,12 +216,12 @@ def draw_augmentation(images: np.ndarray) -> Figure:
 
 def draw_reading(inputs: Inputs) -> Figure:
     """Return a figure of the stages of reading a photo."""
-    from digits.figures import dataset
+    from digits.figures import reading
     from digits.inference.network import load_network
     from digits.reading import trace
 
     steps = trace.follow(inputs.photo, load_network(inputs.model_path))
-    return dataset.reading_stages(steps, printable(pathlib.Path(inputs.photo_path).name))
+    return reading.reading_stages(steps, printable(pathlib.Path(inputs.photo_path).name))
 
 
 def draw_network(name: str, inputs: Inputs) -> Figure:

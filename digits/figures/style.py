@@ -1,17 +1,19 @@
-"""How all figures of the project look: colours, sizes, headings, grids of digits.
+"""What all figures have in common: colours, sizes, headings, grids of digits, and how they are saved.
 
     @styled
     def my_figure(values):
-        figure = new_figure(8, 4, "What there is to see", "and what to know about it")
+        figure = new_figure(8, 4, "What the figure shows", "what to know about it")
         axes = add_axes(figure, 0.8, 0.6, 7, 2.6)              # in inches from the lower left corner
         ...
         return figure
 
-The figures are plain `matplotlib.figure.Figure` objects without pyplot behind them: they need no display, keep
-no state and are freed like any other object. Their paper is white and opaque, for light and dark pages alike.
-The colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart with every kind of
-colour vision; a scale from against to for goes from vermillion over white to blue. Ten digits are more than any
-eye tells apart by colour, so they are always named as well.
+The figures are plain `matplotlib.figure.Figure` objects without pyplot: they need no display, keep no state and are
+freed like any other object. Their background is white and opaque, for light and dark pages. Digits are drawn dark on
+white, like ink on paper. Every title says what there is to see.
+
+The colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which can be told apart with every kind
+of colour vision; the scale from "against" to "for" goes from vermillion over white to blue. Nobody can tell ten colours
+apart, so each digit is also named.
 """
 
 import functools
@@ -63,7 +65,7 @@ STYLE: dict = {
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Have a function draw in the project's style, whatever the user's matplotlib settings are (decorator)."""
+    """Decorate a function so that it draws in the project's style, whatever the user's matplotlib settings are."""
 
     @functools.wraps(draw)
     def drawn(*arguments, **options):
@@ -76,7 +78,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def new_figure(width: float, height: float, title: str, note: str = "") -> Figure:
-    """Return a Figure of so many inches with a title and, below it, a note at its top left."""
+    """Return a Figure, width and height in inches, with a title and a note below it at the top left."""
     figure = Figure(figsize=(width, height), facecolor="white")
     figure.text(0.16 / width, 1 - 0.16 / height, title, fontsize=15, fontweight="bold", va="top")
     figure.text(0.16 / width, 1 - 0.5 / height, note, fontsize=11, color=GREY, va="top")
@@ -116,7 +118,7 @@ def gallery(
         images: (N, 28, 28) uint8, or a list of such.
         captions: N strings, of one or more lines.
         title, note: the heading.
-        colours: None, or N colours; what is not "black" is framed and captioned in its colour.
+        colours: None, or N colours; a digit that is not "black" gets a frame and a caption in its colour.
         columns: digits in a row.
     """
     colours = ["black"] * len(images) if colours is None else colours
