@@ -143,21 +143,16 @@ def hardest_mistakes(images: np.ndarray, misclassified: list[dict], probabilitie
         left, bottom = 0.72 + 2.38 * (number % columns), 3.35 * (rows - 1 - number // columns) + 0.35
         show_digit(add_axes(figure, left + 0.32, bottom + 1.0, 1.5, 1.5), images[mistake["index"]])
         axes = add_axes(figure, left, bottom, 2.14, 0.85)
-        axes.bar(
-            DIGITS,
-            probabilities[mistake["index"]],
-            width=0.8,
-            color=[
-                VERMILLION if digit == mistake["prediction"] else BLUE if digit == mistake["label"] else GREY for digit in DIGITS
-            ],
-        )
+        colours = [GREY] * 10
+        colours[mistake["label"]], colours[mistake["prediction"]] = BLUE, VERMILLION
+        axes.bar(DIGITS, probabilities[mistake["index"]], width=0.8, color=colours)
         axes.set(ylim=(0, 1), yticks=(0, 0.5, 1), xticks=DIGITS)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.tick_params(length=0, labelsize=10, labelleft=number % columns == 0)
         axes.grid(axis="y")
         for tick, digit in zip(axes.get_xticklabels(), DIGITS):
             if digit in (mistake["prediction"], mistake["label"]):
-                tick.set(color=VERMILLION if digit == mistake["prediction"] else BLUE, fontweight="bold")
+                tick.set(color=colours[digit], fontweight="bold")
         figure.text(
             (left + 1.07) / 10.2,
             (bottom + 2.55) / figure.get_figheight(),
