@@ -10,6 +10,13 @@ from helpers import *  # noqa: F403  tests that have not moved to `from helpers 
 from helpers import ROOT, TRAINING, make_arrays, run
 
 
+def pytest_collection_modifyitems(items):
+    """Tests on the model of the short training are slow: the first of them waits for it."""
+    for item in items:
+        if "training" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shipped_model():
     """Skips a test about the model of the repository where a training has taken its place."""

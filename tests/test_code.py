@@ -58,7 +58,7 @@ def test_imports_are_seen_wherever_they_stand(tmp_path, monkeypatch):
     module = tmp_path / "digits" / "support" / "x.py"
     module.parent.mkdir(parents=True)
     module.write_text(
-        "def f():\n    import train, keras.layers\n    from ..reading import ink\n    from . import files\n    from model import a\n"
+        "def f():\n    import train, keras.layers\n    from ..reading import ink\n    from . import files\n    from model import a"
     )
     assert imports_of(module) == {"train", "keras.layers", "digits.reading.ink", "digits.support.files", "model.a"}
 

@@ -50,6 +50,7 @@ def run_litert(path, images):
     return answers["output_0"], interpreter
 
 
+@pytest.mark.slow
 def test_litert_beside_the_model_is_what_predict_runs(source, images, expected, capsys):
     """The default output is predict.py's own file: the record then names it, whatever was there before."""
     record = files.read_json(source.record)
@@ -64,6 +65,7 @@ def test_litert_beside_the_model_is_what_predict_runs(source, images, expected, 
     assert {**after, "litert_sha256": 0} == {**record, "litert_sha256": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
 def test_litert_int8(source, images, expected, capsys):
     """Integers inside, float32 outside, a third of the size, and as accurate to half a percentage point."""
@@ -78,6 +80,7 @@ def test_litert_int8(source, images, expected, capsys):
     assert path.stat().st_size < 0.4 * 4 * keras_model.load_model(source.keras).count_params()
 
 
+@pytest.mark.slow
 def test_onnx_by_the_command_line(source, images, expected, tmp_path):
     """A process of its own, a new folder and a name with a space; nothing but the result on either stream."""
     import onnxruntime
@@ -92,6 +95,7 @@ def test_onnx_by_the_command_line(source, images, expected, tmp_path):
         assert_same(answers, expected[:count])
 
 
+@pytest.mark.slow
 def test_saved_model_replaces_a_saved_model_only(source, images, expected, capsys):
     import tensorflow as tf
 
@@ -117,6 +121,7 @@ def test_saved_model_replaces_a_saved_model_only(source, images, expected, capsy
     assert (output / "my notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_wrong_export_is_not_kept(source, tmp_path, monkeypatch):
     """What answers otherwise than Keras, or fails to convert, leaves the old file where it was."""
     output = tmp_path / "digits.onnx"

@@ -24,6 +24,7 @@ def arguments(tiny, tmp_path_factory):
     return ["--model", str(folder / "tiny.keras"), "--data", str(folder / "noise.npz")]
 
 
+@pytest.mark.slow
 def test_writes_every_figure(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     folder = tmp_path / "new" / "figures"
