@@ -205,13 +205,11 @@ def draw(name: str, inputs: Inputs) -> Figure:
 
 def draw_augmentation(images: np.ndarray) -> Figure:
     """Return a figure of (N, 28, 28) uint8 images as they are and as training changes them."""
-    import numpy as np
-
     from digits.figures import dataset
     from digits.training.augmentation import augment
 
-    copies = np.repeat(images, VARIANTS, axis=0)[..., None].astype(np.float32)
-    return dataset.augmentation(images, np.asarray(augment(copies, (0, 0))).reshape(len(images), VARIANTS, 28, 28))
+    copies = images.repeat(VARIANTS, axis=0)[..., None].astype("float32")
+    return dataset.augmentation(images, augment(copies, (0, 0)).numpy().reshape(len(images), VARIANTS, 28, 28))
 
 
 def draw_reading(inputs: Inputs) -> Figure:
