@@ -6,27 +6,29 @@
     part = subset(data.y_train, 3000, seed=0)              # a smaller data set of the same kind
 
 Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
-and prediction cannot differ. Every file is checked before it is used; whatever is wrong with it is told in
-one sentence (`messages.UserError`).
+and prediction cannot differ. Every file is checked before it is used; a faulty one is refused with one sentence
+that says what is wrong (`messages.UserError`).
 """
 
 import contextlib
 import gzip
 import hashlib
 import io
-import math
 import os
 import pathlib
 import sys
 import zipfile
-import zlib
 from typing import NamedTuple
 
 import numpy as np
 
+from digits.reading.candidates import prepare_single
+from digits.reading.image_loader import load_image
+from digits.reading.image_paths import find_images
 from digits.support import native_output
 from digits.support.constants import IMAGE_SIZE, NUM_CLASSES, PROJECT
 from digits.support.files import atomic_write
+from digits.support.idx import MAX_ARRAY_BYTES, idx_bytes, read_idx
 from digits.support.messages import UserError, printable, reason
 
 MNIST_FOLDER = PROJECT / "data"
@@ -39,12 +41,7 @@ MNIST_FILES = {
     "y_test": ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 }
 
-# Test images whose label five reviewers each found wrong: C. G. Northcutt, A. Athalye, J. Mueller, "Pervasive
-# Label Errors in Test Sets" (arXiv 2103.14749), file mturk/mnist_mturk.json of cleanlab/label-errors.
-LABEL_ERRORS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
-
-MAX_ARRAY_BYTES = 1 << 30  # a million images; data files that claim or unpack to more are refused
-GET_IT_BACK = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
+RESTORE_MNIST = "restore it with `git checkout -- data`, or delete it to have Keras download MNIST"
 
 
 class Dataset(NamedTuple):
@@ -84,7 +81,7 @@ def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
         arrays = _read_npz(path)
     elif path.exists():
         raise UserError(
-            f"{printable(path)} is no data set; give a .npz, a folder of IDX files, or a folder "
+            f"{printable(path)} is not a data set; give a .npz, a folder of IDX files, or a folder "
             "with one sub-folder of images per digit, 0 to 9."
         )
     else:
@@ -108,9 +105,9 @@ def load_mnist(folder: str | os.PathLike = MNIST_FOLDER) -> Dataset:
         _download_mnist(missing)
     arrays = {}
     for key, (_, checksum) in MNIST_FILES.items():
-        arrays[key] = read_idx(paths[key], GET_IT_BACK)
-        if hashlib.sha256(_idx_bytes(arrays[key])).hexdigest() != checksum:
-            raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {GET_IT_BACK}.")
+        arrays[key] = read_idx(paths[key], RESTORE_MNIST)
+        if hashlib.sha256(idx_bytes(arrays[key])).hexdigest() != checksum:
+            raise UserError(f"{printable(paths[key])} is not MNIST's file (its checksum differs); {RESTORE_MNIST}.")
     return _checked_dataset(arrays, "MNIST")
 
 
@@ -159,53 +156,6 @@ def split(labels: np.ndarray, validation_size: int, seed: int) -> tuple[np.ndarr
     return np.sort(train), np.sort(validation)
 
 
-def read_idx(path: str | os.PathLike, remedy: str = "fetch it again") -> np.ndarray:
-    """Read an IDX file of unsigned bytes, plain or .gz (format: LeCun's MNIST page).
-
-    Never reads more than the header states, nor more than MAX_ARRAY_BYTES.
-
-    Args:
-        path: the file.
-        remedy: what the user can do, for the message.
-
-    Returns:
-        uint8 array of the shape that the header states.
-
-    Raises:
-        UserError: unreadable, not IDX, or its length differs from what its header states.
-    """
-    path = pathlib.Path(path)
-    if path.exists() and not path.is_file():
-        raise UserError(f"{printable(path)} is not a regular file; {remedy}.")
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            magic = file.read(4)
-            lengths = file.read(4 * magic[3]) if len(magic) == 4 else b""
-            if magic[:3] != b"\0\0\x08" or not 1 <= len(lengths) // 4 == magic[3] <= 4:
-                raise UserError(f"{printable(path)} is not an IDX file of unsigned bytes; {remedy}.")
-            shape = tuple(int.from_bytes(lengths[i : i + 4], "big") for i in range(0, len(lengths), 4))
-            size = math.prod(shape)  # Python's integers: a header that lies cannot overflow
-            if size > MAX_ARRAY_BYTES:
-                raise UserError(
-                    f"{printable(path)} states that it holds {' x '.join(map(str, shape))} bytes, more than "
-                    f"{MAX_ARRAY_BYTES >> 30} GiB; give a smaller data set."
-                )
-            content = file.read(size + 1)
-    except (OSError, EOFError, MemoryError, zlib.error) as error:
-        raise UserError(f"cannot read {printable(path)} ({printable(reason(error))}); {remedy}.") from error
-    if len(content) != size:
-        raise UserError(
-            f"{printable(path)} holds {'fewer' if len(content) < size else 'more'} bytes than its header "
-            f"states ({' x '.join(map(str, shape))}); {remedy}."
-        )
-    return np.frombuffer(content, np.uint8).reshape(shape)
-
-
-def _idx_bytes(array):
-    """Return a uint8 array as the bytes of an IDX file."""
-    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
-
-
 def _idx_path(folder, name):
     for candidate in (folder / name, folder / f"{name}.gz"):
         if candidate.exists():
@@ -237,10 +187,6 @@ def _read_npz(path):
 
 def _read_image_folders(folder):
     """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as in prediction."""
-    from digits.reading.candidates import prepare_single
-    from digits.reading.image_loader import load_image
-    from digits.reading.image_paths import find_images
-
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
         paths = (
@@ -282,7 +228,7 @@ def _download_mnist(paths):
         ) from error
     arrays = dict(zip(MNIST_FILES, (x_train, y_train, x_test, y_test)))
     for key, path in paths.items():
-        content = _idx_bytes(np.asarray(arrays[key], np.uint8))
+        content = idx_bytes(np.asarray(arrays[key], np.uint8))
         if hashlib.sha256(content).hexdigest() != MNIST_FILES[key][1]:
             raise UserError(
                 f"what was downloaded in place of {printable(path)} is not MNIST (its checksum differs); restore "

@@ -6,26 +6,26 @@
 Prints accuracy with its 95 % interval, loss, calibration error, precision, recall and F1 of each digit and
 the confusion matrix, and writes to reports/ (or --output-dir):
 
-    metrics.json           every number, as a record for other programs
+    metrics.json           every number, for other programs
     confusion_matrix.png   which digits are taken for which
     misclassified.png      the digits that were misread, the most confident first
     reliability.png        whether the stated confidence can be believed
 
-Fifteen of MNIST's test labels are known to be wrong (`data_loader.LABEL_ERRORS`); accuracy is given with and
+Fifteen of MNIST's test labels are known to be wrong (digits/inference/scores.py); the accuracy is given with and
 without them.
 """
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING
 
+from digits.inference.model_files import mismatch
 from digits.support import command_line, files
 from digits.support.command_line import Parser
 from digits.support.constants import DEFAULT_MODEL
-from digits.support.messages import printable
+from digits.support.messages import percent, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,11 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
 
+    # What is wrong with the command is said before TensorFlow is imported, which takes seconds.
     from data_loader import load_dataset
     from digits.inference.archive import check_archive
-    from digits.inference.keras_model import load_model, predict
-    from digits.inference.model_files import mismatch
-    from digits.inference.scores import measure
 
     check_archive(arguments.model)
     if warning := mismatch(arguments.model):
@@ -64,6 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     data = load_dataset(arguments.data)
     model_sha256 = files.sha256(arguments.model)
     files.make_folder(arguments.output_dir)
+
+    from digits.inference.keras_model import load_model, predict
+    from digits.inference.scores import measure
+
     probabilities = predict(load_model(arguments.model), data.x_test)
     metrics = {
         "model": arguments.model.name,
@@ -79,50 +81,44 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def report(metrics: dict, labels: np.ndarray, probabilities: np.ndarray) -> str:
-    """Return `metrics` as text for people: headline numbers, scikit-learn's report, confusion matrix."""
-    import numpy as np
+    """Return `metrics` as text for people: accuracy and loss, scikit-learn's report, confusion matrix."""
     from sklearn.metrics import classification_report
 
-    low, high = metrics["accuracy_interval"]
-    wrong, total = len(metrics["misclassified"]), metrics["test_images"]
+    low, high = (percent(bound, 2) for bound in metrics["accuracy_interval"])
+    wrong, total, matrix = len(metrics["misclassified"]), metrics["test_images"], metrics["confusion_matrix"]
     lines = [
-        f"accuracy                    {metrics['accuracy']:.2%}  (95 % interval {low:.2%} to {high:.2%}; "
+        f"accuracy                    {percent(metrics['accuracy'], 2)}  (95 % interval {low} to {high}; "
         f"{wrong:,} of {total:,} misread)"
     ]
     if metrics["accuracy_without_label_errors"] is not None:
-        lines.append(f"  without 15 wrong labels   {metrics['accuracy_without_label_errors']:.2%}")
+        lines.append(f"  without 15 wrong labels   {percent(metrics['accuracy_without_label_errors'], 2)}")
     lines += [
         f"loss (cross-entropy)        {metrics['loss']:.4f}",
-        f"expected calibration error  {metrics['expected_calibration_error']:.2%}",
+        f"expected calibration error  {percent(metrics['expected_calibration_error'], 2)}",
         "",
-        classification_report(labels, np.argmax(probabilities, axis=1), digits=4, zero_division=0),
+        classification_report(labels, probabilities.argmax(axis=1), digits=4, zero_division=0),
         "confusion matrix (row: label, column: prediction)",
     ]
-    width = max(len(str(np.max(metrics["confusion_matrix"]))), 2) + 1
+    width = max(len(str(max(map(max, matrix)))), 2) + 1
     lines.append("   " + "".join(f"{digit:>{width}}" for digit in range(10)))
-    lines += [
-        f"{digit:>3}" + "".join(f"{count or '.':>{width}}" for count in row)
-        for digit, row in enumerate(metrics["confusion_matrix"])
-    ]
+    lines += [f"{digit:>3}" + "".join(f"{count or '.':>{width}}" for count in row) for digit, row in enumerate(matrix)]
     return "\n".join(lines)
 
 
-def write_reports(folder: str | os.PathLike, images: np.ndarray, metrics: dict) -> list[pathlib.Path]:
-    """Write metrics.json and the three pictures to `folder` and return their paths. Raises UserError."""
+def write_reports(folder: pathlib.Path, images: np.ndarray, metrics: dict) -> list[pathlib.Path]:
+    """Write metrics.json and the three figures to `folder` and return their paths. Raises UserError."""
     from digits.figures import results
-    from digits.figures.style import DPI
+    from digits.figures.style import save
 
-    folder = pathlib.Path(folder)
-    pictures = {
-        "confusion_matrix": results.confusion_matrix(metrics["confusion_matrix"]),
-        "misclassified": results.misclassified_gallery(images, metrics["misclassified"]),
-        "reliability": results.reliability_diagram(metrics["calibration"], metrics["expected_calibration_error"]),
+    figures = {
+        "confusion_matrix.png": results.confusion_matrix(metrics["confusion_matrix"]),
+        "misclassified.png": results.misclassified_gallery(images, metrics["misclassified"]),
+        "reliability.png": results.reliability_diagram(metrics["calibration"], metrics["expected_calibration_error"]),
     }
-    for name, figure in pictures.items():
-        with files.atomic_write(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, dpi=DPI)
     files.write_json(folder / "metrics.json", metrics)
-    return [folder / "metrics.json", *(folder / f"{name}.png" for name in pictures)]
+    for name, figure in figures.items():
+        save(figure, folder / name)
+    return [folder / name for name in ("metrics.json", *figures)]
 
 
 if __name__ == "__main__":

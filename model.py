@@ -9,12 +9,13 @@ probabilities = model.predict(images[..., None])  # (N, 10); images: (N, 28, 28)
 
 from collections.abc import Sequence
 
-import keras
-from keras import Input, layers
-
-from digits.inference.keras_model import load_model
+from digits.inference.keras_model import load_model  # first: it imports Keras without TensorFlow's start-up notes
 from digits.support.command_line import Parser, run
 from digits.support.constants import INPUT_SHAPE, NUM_CLASSES
+
+# isort: split
+import keras
+from keras import Input, layers
 
 __all__ = ["build_model", "load_model"]
 
@@ -22,10 +23,10 @@ __all__ = ["build_model", "load_model"]
 def build_model(blocks: Sequence[Sequence[int]] = ((32,), (64, 128), (192,)), dropout: float = 0.3) -> keras.Model:
     """Build the CNN: blocks of convolutions with max pooling between them, then one dense softmax layer.
 
-    The first convolution is 5x5, the others 3x3: on full-size images one wide look costs less than two narrow
-    ones. None is padded: a digit lies inside a margin of four pixels, and each row and column less is time saved. Every
-    convolution is followed by batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) and ReLU; where a block ends,
-    they come after the pooling, on a quarter of the values.
+    The first convolution is 5x5, the others are 3x3: at full size one 5x5 convolution costs less than two of 3x3. None is
+    padded: a digit lies inside a margin of four pixels, and smaller maps save time. Every convolution is followed by batch
+    normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) and ReLU; at the end of a block they come after the pooling, on
+    a quarter of the values.
 
     Args:
         blocks: for each block, the number of filters of its convolutions.

@@ -1,78 +1,20 @@
-"""What several test files share: small data, one short training through the command line, faults on demand."""
+"""Fixtures that several test files share: MNIST, one short training, a small untrained network."""
 
-import contextlib
-import os
-import pathlib
-import resource
-import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import data_loader
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRAINING = ["--limit", "1800", "--epochs", "4"]  # a few seconds, some 97 % on MNIST's test set
-
-
-def command(script, *arguments):
-    """The command line of a script of the project."""
-    return [sys.executable, str(ROOT / script), *map(str, arguments)]
+from helpers import *  # noqa: F403  tests that have not moved to `from helpers import` yet
+from helpers import ROOT, TRAINING, make_arrays, run
 
 
-def run(script, *arguments, **options):
-    """Run a script to its end as a user would; stdout and stderr are text."""
-    return subprocess.run(command(script, *arguments), capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
-
-
-def start(script, *arguments, **options):
-    """Start a script; its standard output is a pipe. Ctrl-C works even where pytest runs in the background."""
-    return subprocess.Popen(
-        command(script, *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **options,
-    )
-
-
-@contextlib.contextmanager
-def ordinary_user():
-    """Run a block without the superuser's right to write anywhere."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
-@contextlib.contextmanager
-def full_disk(limit=0):
-    """Run a block in which no file can grow beyond `limit` bytes: writing fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def make_arrays(count, seed=0):
-    """Arrays of a data set: `count` training images of MNIST, every digit in turn, and 50 test images of noise."""
-    data = data_loader.load_mnist()
-    indices = np.concatenate(list(zip(*(np.flatnonzero(data.y_train == digit)[: count // 10 + 1] for digit in range(10)))))
-    noise = np.random.default_rng(seed).integers(0, 256, (50, 28, 28)).astype(np.uint8)
-    return {
-        "x_train": data.x_train[indices[:count]],
-        "y_train": data.y_train[indices[:count]],
-        "x_test": noise,
-        "y_test": np.roll(np.arange(50) % 10, seed).astype(np.uint8),
-    }
+def pytest_collection_modifyitems(items):
+    """Tests on the model of the short training are slow: the first of them waits for it."""
+    for item in items:
+        if "training" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +53,27 @@ def trained(trained_path):
     from digits.inference import keras_model
 
     return keras_model.load_model(trained_path)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A small untrained network of this project's kind, whose answers are not all alike. Do not change it."""
+    import keras
+
+    from model import build_model
+
+    keras.utils.set_random_seed(1)
+    model = build_model(blocks=((4, 6), (8,)))
+    last = model.get_layer("digits")
+    last.set_weights([10 * weights for weights in last.get_weights()])
+    return model
+
+
+@pytest.fixture
+def tiny_path(tiny, tmp_path):
+    """Path of the small network."""
+    tiny.save(tmp_path / "tiny.keras")
+    return tmp_path / "tiny.keras"
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ import compose
 import data_loader
 import export
 import visualize
-from conftest import ROOT, command, run
 from digits.support import constants
 from digits.training.distributed import cluster
+from helpers import ROOT, command, run
 
 DOCUMENTS = [
     *ROOT.glob("*.md"),
@@ -28,23 +28,6 @@ DOCUMENTS = [
 ]
 README = (ROOT / "README.md").read_text()
 SHELL = {"console", "sh"}
-# Commands that are not run by these tests, and the test that does what they do.
-TESTED_ELSEWHERE = {
-    "README.md": {
-        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python predict.py photos": (
-            "test_predict.py",
-            "test_folder_is_in_natural_order_and_holds_only_images",
-        ),
-        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python train.py": (
-            "test_train.py",
-            "test_short_training_reads_digits",
-        ),
-        "pip install -r requirements-notebooks.txt && jupyter lab notebooks/01_explore_the_data.ipynb": (
-            "test_notebooks.py",
-            "test_runs_and_shows_what_it_did_when_it_was_saved",
-        ),
-    }
-}
 
 
 def blocks(text, *languages):
@@ -92,6 +75,7 @@ def sessions():
             yield part.split("\n", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line, expected", [session for session in sessions() if "train.py" not in session[0]])
 def test_commands_print_what_the_readme_shows(line, expected, folder, shipped_model):
     python, script, *arguments = line.split()
@@ -125,6 +109,7 @@ def test_reading_from_python(folder, shipped_model):
     assert done.stdout.startswith(expected), done.stdout
 
 
+@pytest.mark.slow
 def test_three_lines_each_run_the_exported_models(folder, mnist, monkeypatch):
     """The README's lines for LiteRT, ONNX Runtime and TensorFlow, with the shipped model exported as it says."""
     (folder / "models").mkdir()
@@ -190,6 +175,7 @@ def test_pictures_are_listed_where_they_are_looked_for():
     assert docstring == list(visualize.FIGURES) and sorted(table) == sorted(visualize.FIGURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png"])
 def test_pictures_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
     if name == "reading.png":
@@ -209,13 +195,6 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert (ROOT / ".ci" / "run").read_text().strip().endswith(f"\n{line}")
     assert line in (ROOT / "CONTRIBUTING.md").read_text()
     assert "bash .ci/run" in (ROOT / ".github" / "workflows" / "tests.yml").read_text()
-
-
-def test_every_other_command_of_the_readme_is_tested_elsewhere():
-    known = TESTED_ELSEWHERE["README.md"]
-    assert {block.strip() for block in blocks(README, "sh") if "pytest" not in block} == set(known)
-    for file, name in known.values():
-        assert f"def {name}(" in (ROOT / "tests" / file).read_text()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

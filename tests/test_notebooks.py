@@ -26,6 +26,7 @@ def printed(notebook):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_and_shows_what_it_did_when_it_was_saved(path, shipped_model):
     notebook = nbformat.read(path, as_version=4)

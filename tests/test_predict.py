@@ -260,7 +260,7 @@ def test_nothing_readable_is_status_2(capsys, tmp_path):
 def test_wrong_usage(capsys, arguments):
     status, out, err = run(capsys, *arguments)
     assert status == 2 and out == ""
-    assert err.count("\n") == 1 and err.endswith(" (--help says what there is).\n")
+    assert err.count("\n") == 1 and err.endswith(" (--help lists all options).\n")
 
 
 def test_missing_model(capsys, digits):

@@ -1,4 +1,4 @@
-"""Pictures of what goes on inside the network: arrays in, a matplotlib Figure out.
+"""Figures of the network and what goes on inside it: arrays in, a matplotlib Figure out.
 
     from digits.figures import network
     from digits.inference import explanations
@@ -7,7 +7,7 @@
     network.feature_maps(image, explanations.stage_outputs(model, image), label=7)
     network.saliency(images, *explanations.saliency(model, images))
 
-See digits/figures/results.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
+See digits/figures/style.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def filters(kernels: np.ndarray, name: str = "first layer") -> Figure:
         max(6.5, 0.8 * columns + 1.2),
         0.8 * rows + 1.1,
         f"{len(tiles)} kernels of {height}x{width}: {name}",
-        "how a pixel counts: blue for, orange against, white not at all",
+        "weight of each pixel: blue positive, orange negative, white zero",
     )
     axes = add_axes(figure, 0.2, 0.15, 0.8 * columns, 0.8 * rows)
     axes.imshow(mosaic(tiles, columns, gap=3, repeat=8, fill=np.nan), cmap=FOR_AND_AGAINST, vmin=-limit, vmax=limit)
@@ -46,12 +46,12 @@ def filters(kernels: np.ndarray, name: str = "first layer") -> Figure:
 
 @styled
 def feature_maps(image: np.ndarray, layers: list[tuple[str, np.ndarray]], label: int | None = None, limit: int = 10) -> Figure:
-    """Draw what the first layers make of one digit, one row of maps for each layer.
+    """Draw the outputs of the first layers for one digit, one row of maps for each layer.
 
     Args:
         image: (28, 28) uint8.
         layers: list of (name, maps), maps (height, width, channels) float.
-        label: what the digit is, for the title.
+        label: of the digit, for the title.
         limit: draw at most this many maps of each layer.
     """
     height, digit = 1.15 * len(layers) + 0.95, "digit" if label is None else label
@@ -87,7 +87,7 @@ def saliency(
     Args:
         images: (N, 28, 28) uint8.
         evidence, read, rivals: as `explanations.saliency` returns them. Each map is drawn on its own scale.
-        labels: (N,) what the digits are; misread ones are named in orange.
+        labels: (N,) integers; misread digits have an orange title.
     """
     columns = min(len(images), 6)
     rows = -(-len(images) // columns)
@@ -96,7 +96,7 @@ def saliency(
         width,
         height,
         "Why this digit and not the next likely one",
-        "ink on blue speaks for the answer, ink on orange would speak against it; an orange name: misread",
+        "ink on blue speaks for the answer, ink on orange against it; orange title: misread",
     )
     for number, (image, change, digit, rival) in enumerate(zip(images, evidence, read, rivals)):
         left, bottom = 0.15 + 1.7 * (number % columns), 3.65 * (rows - 1 - number // columns) + 0.1
@@ -116,7 +116,7 @@ def saliency(
 
 @styled
 def architecture(stages: list[tuple[tuple[int, ...], list[str], int]]) -> Figure:
-    """Draw a network as the shapes that a picture takes in it, from left to right, and what leads from one to the next.
+    """Draw a network as a row of blocks, one for the shape after each stage, with its layers and parameters below.
 
     Args:
         stages: as `explanations.stages` returns them. Shapes are (height, width, channels) or (values,).
@@ -128,7 +128,7 @@ def architecture(stages: list[tuple[tuple[int, ...], list[str], int]]) -> Figure
         column * len(stages) + 0.3,
         top,
         f"The network: {sum(count for _, _, count in stages):,} parameters",
-        "a block is as high and wide as its maps, and as deep as they are many",
+        "height and width of a block: size of its maps; depth: their number",
     )
     axes = add_axes(figure, 0, 0, column * len(stages) + 0.3, top)
     axes.set(xlim=(0, column * len(stages) + 0.3), ylim=(0, top))
@@ -152,7 +152,7 @@ def architecture(stages: list[tuple[tuple[int, ...], list[str], int]]) -> Figure
             axes.add_patch(Polygon(places, fc=(colour, strength if number else 1), ec="white" if number else GREY, lw=1))
         end = left + width + depth
         axes.text(x, names, "x".join(map(str, shape)), ha="center", va="top", fontsize=11.5, fontweight="bold")
-        axes.text(x, names - 0.26, "\n".join(steps or ["the picture"]), ha="center", va="top", fontsize=9.5, linespacing=1.4)
+        axes.text(x, names - 0.26, "\n".join(steps or ["the image"]), ha="center", va="top", fontsize=9.5, linespacing=1.4)
         if count:
             axes.text(x, 0.28, f"{count:,}", ha="center", va="top", fontsize=9.5, color=GREY)
     axes.text(0.15 + column / 2, 0.28, "parameters:", ha="center", va="top", fontsize=9.5, color=GREY)

@@ -1,23 +1,19 @@
-"""Pictures of a training and of its results: arrays in, a matplotlib Figure out.
+"""Figures of a network's answers to a test set: arrays in, a matplotlib Figure out.
 
     from digits.figures import results
-    results.training_curves(history)                                         # shows itself in a notebook
-    results.confusion_matrix(matrix).savefig("confusion_matrix.png", dpi=figure_style.DPI)
+    results.confusion_matrix(matrix)                                 # shows itself in a notebook
 
-The data, and how a photo becomes 28x28 pixels, are drawn by digits/figures/data.py, what goes on inside the network by
-digits/figures/network.py; how all of them look is in digits/figures/style.py. Every title says what there is to see. Images are
-(N, 28, 28) uint8, ink 255 on 0; they are drawn dark on white, like ink on paper.
+See digits/figures/style.py on what all figures have in common. Images are (N, 28, 28) uint8, ink 255 on 0.
 """
 
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from digits.figures.style import (
     BLUE,
-    DIGIT_COLOURS,
     DIGITS,
     ERROR_COLOURS,
     GREY,
@@ -32,101 +28,8 @@ from digits.figures.style import (
 from digits.support.messages import percent
 
 
-@styled
-def training_curves(
-    history: dict[str, list[float]], note: str = "not comparable: training digits are distorted, their targets smoothed"
-) -> Figure:
-    """Draw error rate, loss and learning rate over the epochs; the epoch that is kept is ringed.
-
-    Args:
-        history: dict of equally long lists: epoch (from 1), accuracy, loss, val_accuracy, val_loss (fractions
-            and nats) and learning_rate.
-        note: the second line of the heading.
-    """
-    epochs = np.asarray(history["epoch"], int)
-    best = max(range(len(epochs)), key=lambda i: (history["val_accuracy"][i], i))
-    figure = new_figure(
-        11,
-        4.5,
-        f"{100 * history['val_accuracy'][best]:.2f} % of the validation digits read correctly "
-        f"after epoch {epochs[best]} of {epochs[-1]}",
-        note,
-    )
-    panels = [add_axes(figure, left, 0.6, 2.75, 2.7) for left in (0.85, 4.4, 8.1)]
-    lines = [
-        (0, "accuracy", "training", GREY),
-        (0, "val_accuracy", "validation", BLUE),
-        (1, "loss", "training", GREY),
-        (1, "val_loss", "validation", BLUE),
-        (2, "learning_rate", None, GREY),
-    ]
-    for panel, column, name, colour in lines:
-        values = np.asarray(history[column], float)
-        values = 1 - values if panel == 0 else values
-        panels[panel].plot(epochs, values, color=colour, marker="o", markersize=4, label=name)
-        if name == "validation":
-            panels[panel].plot(
-                epochs[best], values[best], "o", color=colour, markersize=11, mfc="none", mew=2, label="best epoch", clip_on=False
-            )
-    for axes, title in zip(panels, ("misread digits", "loss (cross-entropy, nats)", "learning rate")):
-        _epoch_axes(axes, title, epochs)
-    _error_scale(panels[0])
-    figure.legend(
-        *panels[0].get_legend_handles_labels(),
-        loc="upper right",
-        ncols=3,
-        handlelength=1.3,
-        columnspacing=1.3,
-        bbox_to_anchor=(1, 1 - 0.36 / 4.5),
-    )
-    return figure
-
-
-@styled
-def compare_trainings(groups: dict[str, dict[str, dict]], title: str, note: str = "") -> Figure:
-    """Draw the validation error of several trainings over their epochs, one panel for each thing that was changed.
-
-    Args:
-        groups: dict, name of a panel to a dict of (name of a training to its history, see `training_curves`). A training
-            that is in all panels is blue.
-        title, note: the heading.
-    """
-    figure = new_figure(11, 4.8, title, note)
-    panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75) for k in range(len(groups))]
-    for axes, (name, trainings) in zip(panels, groups.items()):
-        others = iter(DIGIT_COLOURS[1:])
-        for number, (training, history) in enumerate(trainings.items()):
-            everywhere = all(history in group.values() for group in groups.values())
-            axes.plot(
-                history["epoch"],
-                1 - np.asarray(history["val_accuracy"]),
-                color=DIGIT_COLOURS[0] if everywhere else next(others),
-                marker="os^D"[number % 4],
-                markersize=6,
-                label=training,
-            )
-        _epoch_axes(axes, name, history["epoch"])
-        _error_scale(axes)
-        axes.set_title(name, pad=26)
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(-0.04, 0.98),
-            ncols=len(trainings),
-            handlelength=1,
-            columnspacing=0.9,
-            handletextpad=0.4,
-            borderpad=0.2,
-            fontsize=11,
-        )
-    lowest, highest = zip(*(axes.dataLim.intervaly for axes in panels))
-    for axes in panels:  # one scale
-        axes.set_ylim(max(min(lowest) / 1.6, 0), 1.3 * max(highest))
-    panels[0].set_ylabel("misread validation digits")
-    return figure
-
-
 def predictions(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, note: str = "") -> Figure:
-    """Draw digits with what the network reads in them and how sure it is; misread ones are marked.
+    """Draw digits with the network's answer and its confidence; misread ones are marked.
 
     Args:
         images: (N, 28, 28) uint8, drawn in this order.
@@ -146,9 +49,10 @@ def predictions(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarra
 
 @styled
 def confusion_matrix(matrix: np.ndarray | list[list[int]]) -> Figure:
-    """Draw a confusion matrix, counts and shares of their row, whose few errors show beside a diagonal a thousand times larger.
+    """Draw a confusion matrix with counts and their share of the row.
 
-    Errors are coloured by a logarithmic scale of their own; the diagonal is plain and zeros are blank.
+    The errors have a logarithmic colour scale of their own, so that they show beside a diagonal a thousand times larger.
+    Zeros are blank.
 
     Args:
         matrix: (10, 10) counts, row = label, column = prediction (as of sklearn.metrics.confusion_matrix).
@@ -158,7 +62,7 @@ def confusion_matrix(matrix: np.ndarray | list[list[int]]) -> Figure:
     errors = matrix - np.diag(np.diag(matrix))
     figure = new_figure(8.2, 8.3, f"{total - right:,} of {total:,} digits misread", _worst_pairs(errors))
     axes = add_axes(figure, 0.45, 0.1, 7.6, 6.75)
-    # The scale starts below 1 and ends at 10 or above, so that a single error shows and two do not shout.
+    # The scale starts below 1 and ends at 10 or above: a single error is visible, and two are not yet dark.
     axes.imshow(np.ma.masked_equal(errors, 0), cmap=ERROR_COLOURS, norm=LogNorm(0.6, max(10, errors.max())))
     for (row, column), count in np.ndenumerate(matrix):
         right = row == column
@@ -178,7 +82,7 @@ def confusion_matrix(matrix: np.ndarray | list[list[int]]) -> Figure:
                 color=GREY if right else "black",
             )
     margin: dict = {"ha": "center", "va": "center", "fontsize": 10, "color": GREY}
-    for digit in DIGITS:  # how much of what is read as a digit is one
+    for digit in DIGITS:  # of all that is read as this digit, the share that is one
         whole = matrix[:, digit].sum()
         axes.text(digit, 9.8, percent(matrix[digit, digit] / whole) if whole else "none", **margin)
     axes.text(-0.62, 9.8, "precision", **{**margin, "ha": "right"})
@@ -202,25 +106,25 @@ def misclassified_gallery(images: np.ndarray, misclassified: list[dict], limit: 
         images: (N, 28, 28) uint8, all images that were scored.
         misclassified: list of dicts with index, label, prediction, confidence (0 to 1) and
             label_known_wrong (bool), in the order in which to draw (`scores.misclassified`).
-        limit: draw at most this many; the title says so.
+        limit: draw at most this many; then the title says so.
     """
     shown = misclassified[:limit]
     title = f"{len(misclassified):,} of {len(images):,} digits misread"
     if len(shown) < len(misclassified):
         title += f", the {len(shown):,} most confident shown"
     note = "label → prediction, confidence, number of the image; most confident first" if shown else "nothing to show"
-    if known := sum(record["label_known_wrong"] for record in misclassified):
+    if known := sum(mistake["label_known_wrong"] for mistake in misclassified):
         note += f"; in blue: {known} whose label is known to be wrong"
     captions = [
-        f"{record['label']} → {record['prediction']}  {percent(record['confidence'])}\n#{record['index']}" for record in shown
+        f"{mistake['label']} → {mistake['prediction']}  {percent(mistake['confidence'])}\n#{mistake['index']}" for mistake in shown
     ]
-    colours = [BLUE if record["label_known_wrong"] else "black" for record in shown]
-    return gallery([images[record["index"]] for record in shown], captions, title, note, colours)
+    colours = [BLUE if mistake["label_known_wrong"] else "black" for mistake in shown]
+    return gallery([images[mistake["index"]] for mistake in shown], captions, title, note, colours)
 
 
 @styled
 def hardest_mistakes(images: np.ndarray, misclassified: list[dict], probabilities: np.ndarray, limit: int = 8) -> Figure:
-    """Draw misread digits large, each above the probabilities that the network gave to the ten digits.
+    """Draw misread digits large, each above the network's probabilities of the ten digits.
 
     Args:
         images, misclassified: as for `misclassified_gallery`.
@@ -232,31 +136,28 @@ def hardest_mistakes(images: np.ndarray, misclassified: list[dict], probabilitie
     figure = new_figure(
         10.2,
         3.35 * rows + 0.8,
-        f"The {len(shown)} mistakes the network was surest of" if shown else "No mistake to show",
-        "orange: what it read; blue: the label; below: the probability of each digit" if shown else "",
+        f"The {len(shown)} most confident mistakes" if shown else "No mistake to show",
+        "orange: the prediction; blue: the label; below: the probability of each digit" if shown else "",
     )
-    for number, record in enumerate(shown):
+    for number, mistake in enumerate(shown):
         left, bottom = 0.72 + 2.38 * (number % columns), 3.35 * (rows - 1 - number // columns) + 0.35
-        show_digit(add_axes(figure, left + 0.32, bottom + 1.0, 1.5, 1.5), images[record["index"]])
+        show_digit(add_axes(figure, left + 0.32, bottom + 1.0, 1.5, 1.5), images[mistake["index"]])
         axes = add_axes(figure, left, bottom, 2.14, 0.85)
-        axes.bar(
-            DIGITS,
-            probabilities[record["index"]],
-            width=0.8,
-            color=[VERMILLION if digit == record["prediction"] else BLUE if digit == record["label"] else GREY for digit in DIGITS],
-        )
+        colours = [GREY] * 10
+        colours[mistake["label"]], colours[mistake["prediction"]] = BLUE, VERMILLION
+        axes.bar(DIGITS, probabilities[mistake["index"]], width=0.8, color=colours)
         axes.set(ylim=(0, 1), yticks=(0, 0.5, 1), xticks=DIGITS)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.tick_params(length=0, labelsize=10, labelleft=number % columns == 0)
         axes.grid(axis="y")
         for tick, digit in zip(axes.get_xticklabels(), DIGITS):
-            if digit in (record["prediction"], record["label"]):
-                tick.set(color=VERMILLION if digit == record["prediction"] else BLUE, fontweight="bold")
+            if digit in (mistake["prediction"], mistake["label"]):
+                tick.set(color=colours[digit], fontweight="bold")
         figure.text(
             (left + 1.07) / 10.2,
             (bottom + 2.55) / figure.get_figheight(),
-            f"#{record['index']}, "
-            + (f"wrong label {record['label']}" if record["label_known_wrong"] else f"label {record['label']}"),
+            f"#{mistake['index']}, "
+            + (f"wrong label {mistake['label']}" if mistake["label_known_wrong"] else f"label {mistake['label']}"),
             ha="center",
         )
     return figure
@@ -264,7 +165,7 @@ def hardest_mistakes(images: np.ndarray, misclassified: list[dict], probabilitie
 
 @styled
 def reliability_diagram(bins: list[dict], expected_calibration_error: float) -> Figure:
-    """Draw how often the network is right against how sure it says it is.
+    """Draw how often the network is right against the confidence that it states.
 
     Args:
         bins: list of dicts with lower and upper edge, images, confidence (mean), accuracy and
@@ -312,21 +213,6 @@ def reliability_diagram(bins: list[dict], expected_calibration_error: float) -> 
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     return figure
-
-
-def _epoch_axes(axes, title, epochs):
-    """Give axes a title and a scale of whole epochs."""
-    axes.set_title(title)
-    axes.set(xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(0, 1.08 * axes.get_ylim()[1]))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(axis="y")
-
-
-def _error_scale(axes):
-    """Scale the y axis for shares of misread digits: logarithmic down to 0.1 %, then linear, as there may be none."""
-    axes.set_yscale("symlog", linthresh=1e-3, linscale=0.3)
-    axes.yaxis.set_major_locator(FixedLocator([0, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1]))
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
 
 
 def _worst_pairs(errors):

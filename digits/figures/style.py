@@ -1,20 +1,23 @@
-"""How all figures of the project look: colours, sizes, headings, grids of digits.
+"""What all figures have in common: colours, sizes, headings, grids of digits, and how they are saved.
 
     @styled
     def my_figure(values):
-        figure = new_figure(8, 4, "What there is to see", "and what to know about it")
+        figure = new_figure(8, 4, "What the figure shows", "what to know about it")
         axes = add_axes(figure, 0.8, 0.6, 7, 2.6)              # in inches from the lower left corner
         ...
         return figure
 
-The figures are plain `matplotlib.figure.Figure` objects without pyplot behind them: they need no display, keep
-no state and are freed like any other object. Their paper is white and opaque, for light and dark pages alike.
-The colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart with every kind of
-colour vision; a scale from against to for goes from vermillion over white to blue. Ten digits are more than any
-eye tells apart by colour, so they are always named as well.
+The figures are plain `matplotlib.figure.Figure` objects without pyplot: they need no display, keep no state and are
+freed like any other object. Their background is white and opaque, for light and dark pages. Digits are drawn dark on
+white, like ink on paper. Every title says what there is to see.
+
+The colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which can be told apart with every kind
+of colour vision; the scale from "against" to "for" goes from vermillion over white to blue. Nobody can tell ten colours
+apart, so each digit is also named.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +27,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from digits.support.files import atomic_write
 
 BLUE, VERMILLION, GREY, PALE = "#0072B2", "#D55E00", "#595959", "#EDEDED"
 DIGIT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D00", "#56B4E9", "#000000", "#E69F00", "#7A4FA3", "#7F7F7F")
@@ -60,7 +65,7 @@ STYLE: dict = {
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Have a function draw in the project's style, whatever the user's matplotlib settings are (decorator)."""
+    """Decorate a function so that it draws in the project's style, whatever the user's matplotlib settings are."""
 
     @functools.wraps(draw)
     def drawn(*arguments, **options):
@@ -73,11 +78,17 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def new_figure(width: float, height: float, title: str, note: str = "") -> Figure:
-    """Return a Figure of so many inches with a title and, below it, a note at its top left."""
+    """Return a Figure, width and height in inches, with a title and a note below it at the top left."""
     figure = Figure(figsize=(width, height), facecolor="white")
     figure.text(0.16 / width, 1 - 0.16 / height, title, fontsize=15, fontweight="bold", va="top")
     figure.text(0.16 / width, 1 - 0.5 / height, note, fontsize=11, color=GREY, va="top")
     return figure
+
+
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure to `path` as PNG, whole or not at all. Raises UserError."""
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
 
 
 def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -107,7 +118,7 @@ def gallery(
         images: (N, 28, 28) uint8, or a list of such.
         captions: N strings, of one or more lines.
         title, note: the heading.
-        colours: None, or N colours; what is not "black" is framed and captioned in its colour.
+        colours: None, or N colours; a digit that is not "black" gets a frame and a caption in its colour.
         columns: digits in a row.
     """
     colours = ["black"] * len(images) if colours is None else colours

@@ -1,11 +1,11 @@
 """Refuse a `.keras` file that cannot be a model of this project, before Keras opens it.
 
-    check_archive("models/mnist_cnn.keras")      # raises files.UserError, or says nothing
+    check_archive("models/mnist_cnn.keras")      # raises messages.UserError, or returns nothing
 
 A `.keras` file is a zip archive of a description in JSON and of weights in HDF5. Keras's safe mode keeps code
 out of it, but would still build whatever the description asks for: layers that read other files, or a million
-million weights. Here a file is read with bounds on every size, and passes only if it describes what train.py
-can make: a chain of ordinary layers from 28x28 pixels, of a moderate number of weights.
+million weights. Here a file is read with limits on every size, and passes only if it describes what train.py
+can make: a chain of ordinary layers on 28x28 pixels, with a moderate number of weights.
 """
 
 import io
@@ -14,6 +14,8 @@ import math
 import os
 import pathlib
 import zipfile
+
+import h5py
 
 from digits.support.messages import UserError, first_line, printable
 
@@ -75,8 +77,6 @@ def check_archive(path: str | os.PathLike) -> None:
         _check_weights(weights)
     except _Unfit as error:
         raise UserError(f"{printable(path)} {error}; give a model that train.py wrote.") from error
-    except ImportError:
-        raise
     except Exception as error:  # zip, JSON and HDF5 fail on hostile files in as many ways as they have fields
         raise UserError(
             f"{printable(path)} is damaged or no .keras file ({first_line(error)}); restore it, or "
@@ -85,7 +85,7 @@ def check_archive(path: str | os.PathLike) -> None:
 
 
 class _Unfit(Exception):
-    """What a file is or has that a model of this project does not: the middle of a sentence."""
+    """Why a file is not a model of this project: a sentence without its subject."""
 
 
 def _read_entries(archive):
@@ -121,7 +121,7 @@ def _check_model(config):
         if previous and config["class_name"] == "Functional" and _sources(layer["inbound_nodes"]) != [previous]:
             raise _Unfit("describes layers that are not a chain")
         previous = settings["name"]
-        # Upper bounds: convolutions and pooling never enlarge a picture.
+        # Upper bounds: convolutions and pooling never enlarge an image.
         if kind == "InputLayer":
             if settings.get("batch_shape", settings.get("batch_input_shape")) != [None, 28, 28, 1]:
                 raise _Unfit("is not a model of 28x28 pixels")
@@ -180,11 +180,9 @@ def _sizes(values):
 
 def _check_weights(content):
     """Refuse weights that are not plain arrays within the file, or claim more than the bounds."""
-    import h5py
-
     sizes = []
 
-    # h5py walks on until an answer is not None: what is wrong with a link or an array.
+    # h5py visits everything until one of these returns something else than None.
     def fault_of_link(name, link):
         return None if isinstance(link, h5py.HardLink) else "holds weights that are links to elsewhere"
 

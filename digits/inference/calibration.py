@@ -1,4 +1,4 @@
-"""Honest probabilities: temperature scaling.
+"""Make a model's probabilities honest: temperature scaling.
 
 C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2.
 """

@@ -1,38 +1,33 @@
-"""A trained model as Keras runs it: load, predict, save, convert.
+"""A trained model as Keras runs it: load, predict, convert.
 
     model = load_model("models/mnist_cnn.keras")      # the default model, where no path is given
     probabilities = predict(model, images)            # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
 
-predict.py runs the same network by LiteRT (network.py), which starts sooner.
+Importing this module imports TensorFlow, which takes seconds: network.py runs the same network by LiteRT.
 """
-
-from __future__ import annotations
 
 import contextlib
 import io
 import os
 import pathlib
 import tempfile
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from digits.inference.archive import check_archive
 from digits.support import native_output
 from digits.support.constants import DEFAULT_MODEL, INPUT_SHAPE, NUM_CLASSES
 from digits.support.messages import UserError, first_line, printable
 
-if TYPE_CHECKING:
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no notes to developers; what fails raises an exception
+with native_output.silenced():  # some are written before that setting is read
     import keras
-    import numpy as np
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's notes to developers; what fails raises an exception
+    import tensorflow as tf
 
 
 def start_tensorflow() -> None:
-    """Import Keras and TensorFlow, and wake the devices, without their notes to developers on standard error."""
+    """Start TensorFlow's devices, without their notes to developers on standard error."""
     with native_output.silenced():
-        import keras  # noqa: F401
-        import tensorflow as tf
-
         tf.zeros(1)
 
 
@@ -51,9 +46,6 @@ def load_model(path: str | os.PathLike = DEFAULT_MODEL) -> keras.Model:
     path = pathlib.Path(path)
     check_archive(path)
     start_tensorflow()
-    import keras
-    import numpy as np
-
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
@@ -78,8 +70,6 @@ def predict(model: keras.Model, images: np.ndarray, batch_size: int = 500) -> np
     Raises:
         UserError: an answer is not a number.
     """
-    import numpy as np
-
     probabilities = model.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
     if not np.isfinite(probabilities).all():
         raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
@@ -92,8 +82,6 @@ def export_litert(model: keras.Model, path: str | os.PathLike) -> None:
     Raises:
         UserError: TensorFlow cannot convert it, which happens when the folder for temporary files is full.
     """
-    import tensorflow as tf
-
     # Not model.export(path, format="litert"): that reports what it wrote, and names no full disk as such.
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the addresses of the weights
         try:

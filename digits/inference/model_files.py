@@ -2,10 +2,10 @@
 
     files_of(path).litert                          # models/mine.tflite, beside models/mine.keras
     save(model, path, record)                      # all of them, bound by their checksums
-    read_history(path)                             # what the epochs of its training came to
+    read_history(path)                             # accuracy, loss, ... of each epoch of its training
 
 NAME.keras is the model. Beside it lie NAME.tflite, the same network for LiteRT; and NAME.json, the record of how it
-was made, which binds the two by their SHA-256. While a training runs, NAME.checkpoint.npz holds what it needs to go on,
+was made, which binds the two by their SHA-256. While a training runs, NAME.checkpoint.npz holds what it needs to resume,
 and NAME.lock keeps a second training away.
 """
 
@@ -49,7 +49,7 @@ def save(model: keras.Model, path: str | os.PathLike, record: dict) -> None:
 
     Args:
         path: where the model goes (.keras).
-        record: how it was made, of what JSON can hold; the checksums are added.
+        record: how it was made, as JSON can hold it; the checksums are added.
 
     Raises:
         UserError: one of them cannot be written.
@@ -76,14 +76,14 @@ def bind_litert(path: str | os.PathLike) -> bool:
 
 
 def litert_obstacle(path: str | os.PathLike | None = None) -> str | None:
-    """Return why the LiteRT form of a model cannot be used, as a sentence without its full stop, or None.
+    """Return why the LiteRT file of a model cannot be used, as a sentence without its full stop; None where it can.
 
     It is used only if the record holds the SHA-256 of both files as they are now. Nothing is loaded or imported.
     """
     paths = files_of(path)
     for file in (paths.litert, paths.record):
         if not is_small_file(file):
-            return f"{printable(file)} is no file of train.py's" if file.exists() else f"there is no {printable(file)}"
+            return f"{printable(file)} is not a file of train.py" if file.exists() else f"there is no {printable(file)}"
     try:
         record = files.read_json(paths.record)
         if record.get("model_sha256") != files.sha256(paths.keras) or record.get("litert_sha256") != files.sha256(paths.litert):
@@ -96,9 +96,9 @@ def litert_obstacle(path: str | os.PathLike | None = None) -> str | None:
 
 
 def mismatch(path: str | os.PathLike | None = None) -> str | None:
-    """Return, as a sentence, that a model and the record beside it do not belong together, or None.
+    """Return a sentence where a model and the record beside it do not belong together, else None.
 
-    A model without a record is complete in itself: nothing is said of it.
+    A model without a record is complete in itself, so None.
     """
     paths = files_of(path)
     if not is_small_file(paths.record):
@@ -138,11 +138,11 @@ def read_history(path: str | os.PathLike | None = None) -> dict[str, list[float]
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise UserError(
-            f"{printable(record_path)} holds no history of a training ({printable(reason(error))}); restore it or train again."
+            f"{printable(record_path)} holds no training history ({printable(reason(error))}); restore it or train again."
         ) from error
     return history
 
 
 def is_small_file(path: pathlib.Path) -> bool:
-    """Whether `path` is a regular file of a size that is read without a thought."""
+    """Return whether `path` is a regular file, small enough to be read at once."""
     return path.is_file() and path.stat().st_size <= MAX_FILE_BYTES

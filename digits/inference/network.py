@@ -1,17 +1,15 @@
-"""A trained network as a function of pictures, by the quickest runtime that is at hand.
+"""A trained network as a function of images, run by the quickest runtime that is available.
 
     network = load_network("models/mnist_cnn.keras")
-    probabilities = network(pictures)            # (N, 28, 28) uint8, ink 255 on 0 -> (N, 10) float32
+    probabilities = network(images)            # (N, 28, 28) uint8, ink 255 on 0 -> (N, 10) float32
 
 The `.keras` file is the source of truth. train.py writes the same network beside it for LiteRT (`.tflite`),
-which starts in a tenth of a second where TensorFlow takes several. It is used only if the record beside it
-(`.json`) holds the SHA-256 of both files as they are now; otherwise Keras runs the `.keras` file, and gives
-the same answers.
+which starts in a tenth of a second; TensorFlow takes several. The LiteRT file is used only if the model's record
+(`.json`) holds the SHA-256 of both files as they are now; otherwise Keras runs the `.keras` file and gives the same
+answers. So a LiteRT file that is damaged, left over from another training or without a record is never run.
 
-What this protects from: an export that is damaged or left over from another training is never run, and
-neither is one whose record is missing. What it does not: the three files may all come from a stranger, and
-LiteRT is native code that trusts its input. A model that you do not trust belongs in Keras's safe mode, in
-which nothing in the file is executed: `runtime="keras"`.
+This does not protect from strangers: all three files may be theirs, and LiteRT is native code that trusts its input.
+Run a model that you do not trust in Keras's safe mode, which executes nothing in the file: `runtime="keras"`.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 RUNTIMES = ("auto", "litert", "keras")
-MAX_BATCH = 64  # LiteRT is as quick with 8 pictures at a time as with 256, in less memory
+MAX_BATCH = 64  # LiteRT is as quick with 8 images at a time as with 256, in less memory
 
 
 def print_note(sentence: str) -> None:
@@ -45,11 +43,10 @@ def load_network(
     """Load a trained network.
 
     Args:
-        model_path: the `.keras` file (default: the model in the box).
+        model_path: the `.keras` file (default: the default model).
         runtime: "litert", "keras", or "auto": LiteRT where possible, else Keras, saying why.
         threads: of LiteRT. Keras uses all cores.
-        warn: called with each sentence about files that do not belong together, or about falling back to
-            Keras.
+        warn: called with each sentence about files that do not belong together, or about Keras in LiteRT's place.
 
     Returns:
         LiteRTNetwork or KerasNetwork: a callable, (N, 28, 28) uint8 to (N, 10) float32 probabilities, from
@@ -58,7 +55,8 @@ def load_network(
     Raises:
         UserError: there is no such model, it cannot be loaded, or LiteRT was demanded and cannot run it.
     """
-    path, obstacle = model_files.files_of(model_path).keras, None
+    paths, obstacle = model_files.files_of(model_path), None
+    path = paths.keras
     if path.suffix != ".keras" or not model_files.is_small_file(path):
         return KerasNetwork(path)  # which says what is wrong with it
     if sentence := model_files.mismatch(path):
@@ -67,11 +65,9 @@ def load_network(
         obstacle = model_files.litert_obstacle(path)
         if obstacle is None:
             try:
-                return LiteRTNetwork(path.with_suffix(".tflite"), threads)
-            except Exception as error:  # a runtime built for another system fails in any way it likes
-                obstacle = (
-                    f"LiteRT cannot run {printable(path.with_suffix('.tflite'))} here ({printable(reason(error)).rstrip('.')})"
-                )
+                return LiteRTNetwork(paths.litert, threads)
+            except Exception as error:  # a runtime built for another system fails in unknown ways
+                obstacle = f"LiteRT cannot run {printable(paths.litert)} here ({printable(reason(error)).rstrip('.')})"
         if runtime == "litert":
             raise UserError(f"{obstacle}; train again, install ai-edge-litert, or use Keras (--runtime keras).")
         warn(f"{obstacle}; using Keras instead, which takes seconds to start.")
@@ -101,9 +97,9 @@ class LiteRTNetwork:
         self._lock = threading.Lock()  # LiteRT's interpreter is for one thread at a time
         self._given, self._answer = given["index"], answer["index"]
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 pictures, ink 255 on 0."""
-        return _in_batches(self._run, pictures)
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 images, ink 255 on 0."""
+        return _in_batches(self._run, images)
 
     def _run(self, batch):
         with self._lock:
@@ -133,24 +129,24 @@ class KerasNetwork:
             self._model = keras_model.load_model(path)
         self._lock = threading.Lock()
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 pictures, ink 255 on 0."""
-        return _in_batches(self._run, pictures)
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 images, ink 255 on 0."""
+        return _in_batches(self._run, images)
 
     def _run(self, batch):
         with self._lock:
             return self._model.predict_on_batch(batch)
 
 
-def _in_batches(run, pictures):
-    """Run a network over pictures, MAX_BATCH at a time. Raises UserError where it does not answer in numbers."""
+def _in_batches(run, images):
+    """Run a network over images, MAX_BATCH at a time. Raises UserError where it does not answer in numbers."""
     import numpy as np
 
-    pictures = np.asarray(pictures)
-    if pictures.ndim != 3 or pictures.shape[1:] != (28, 28):
-        raise ValueError(f"pictures must be (N, 28, 28), not {pictures.shape}")
+    images = np.asarray(images)
+    if images.ndim != 3 or images.shape[1:] != (28, 28):
+        raise ValueError(f"images must be (N, 28, 28), not {images.shape}")
     answers = [
-        run(pictures[start : start + MAX_BATCH, ..., np.newaxis].astype(np.float32)) for start in range(0, len(pictures), MAX_BATCH)
+        run(images[start : start + MAX_BATCH, ..., np.newaxis].astype(np.float32)) for start in range(0, len(images), MAX_BATCH)
     ]
     probabilities = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
     if not np.isfinite(probabilities).all():

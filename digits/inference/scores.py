@@ -1,30 +1,32 @@
-"""What is known about a network's answers: accuracy, calibration, confusions, mistakes. Numbers, no files, no pictures.
+"""How good a network's answers are: accuracy, calibration, confusions, mistakes. Numbers only, no files or figures.
 
-    record = measure(data.x_test, data.y_test, probabilities)      # everything, ready for JSON
-    record["accuracy"], record["accuracy_interval"]                # 0.9975, [0.9963, 0.9983]
-    record["misclassified"][0]                                     # the mistake it was surest of
+    metrics = measure(data.x_test, data.y_test, probabilities)     # everything, ready for JSON
+    metrics["accuracy"], metrics["accuracy_interval"]              # 0.9975, [0.9963, 0.9983]
+    metrics["misclassified"][0]                                    # the mistake it was most confident of
 
 evaluate.py prints and draws these; notebooks and visualize.py draw some of them.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+from scipy.stats import binomtest
+from sklearn.metrics import classification_report, confusion_matrix, log_loss
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
+
+# MNIST's test images whose label five reviewers each found wrong: C. G. Northcutt, A. Athalye, J. Mueller, "Pervasive
+# Label Errors in Test Sets" (arXiv 2103.14749), file mturk/mnist_mturk.json of cleanlab/label-errors.
+LABEL_ERRORS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 MNIST_TEST_SHA256 = "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b"  # x_test's bytes, then y_test's
 
 
 def measure(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> dict:
-    """Return everything that is known about predictions, as a JSON-ready dict.
+    """Return every score of some predictions as a dict that JSON can hold.
 
     Args:
-        images: (N, 28, 28) uint8; only to recognise MNIST's test set, whose wrong labels are known.
+        images: (N, 28, 28) uint8; they only tell whether this is MNIST's test set, whose wrong labels are known.
         labels: (N,) integers 0 to 9.
         probabilities: (N, 10), each row adding up to 1.
 
@@ -35,26 +37,23 @@ def measure(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -
         confusion_matrix (row = label, column = prediction), calibration (see `calibration_bins`) and
         misclassified (see `misclassified`).
     """
-    import numpy as np
-    from sklearn import metrics
-
     labels, read = np.asarray(labels), np.argmax(probabilities, axis=1)
     right = read == labels
     known_wrong = label_errors(images, labels)
-    report = metrics.classification_report(labels, read, output_dict=True, zero_division=0)
+    report = classification_report(labels, read, output_dict=True, zero_division=0)
     bins = calibration_bins(np.max(probabilities, axis=1), right)
     return {
         "test_images": len(labels),
         "accuracy": float(np.mean(right)),
         "accuracy_interval": interval(int(np.sum(right)), len(right)),
         "accuracy_without_label_errors": float(np.mean(np.delete(right, known_wrong))) if known_wrong else None,
-        "loss": float(metrics.log_loss(labels, probabilities, labels=range(10))),
+        "loss": float(log_loss(labels, probabilities, labels=range(10))),
         "macro_precision": report["macro avg"]["precision"],
         "macro_recall": report["macro avg"]["recall"],
         "macro_f1": report["macro avg"]["f1-score"],
         "expected_calibration_error": expected_calibration_error(bins),
         "digits": {name: values for name, values in report.items() if name.isdigit()},
-        "confusion_matrix": metrics.confusion_matrix(labels, read, labels=range(10)).tolist(),
+        "confusion_matrix": confusion_matrix(labels, read, labels=range(10)).tolist(),
         "calibration": bins,
         "misclassified": misclassified(labels, probabilities, known_wrong),
     }
@@ -62,16 +61,12 @@ def measure(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -
 
 def interval(successes: int, trials: int) -> list[float]:
     """Return [low, high], the 95 % Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927)."""
-    from scipy.stats import binomtest
-
     bounds = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
     return [float(bounds.low), float(bounds.high)]
 
 
 def label_errors(images: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """Return the indices of labels known to be wrong: `data_loader.LABEL_ERRORS` for MNIST's test set, else ()."""
-    from data_loader import LABEL_ERRORS
-
+    """Return the indices of labels known to be wrong: LABEL_ERRORS for MNIST's test set, else ()."""
     checksum = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     return LABEL_ERRORS if checksum == MNIST_TEST_SHA256 else ()
 
@@ -88,8 +83,6 @@ def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = CAL
         list of dicts with lower, upper, images, confidence (mean), accuracy and accuracy_interval (95 %), one
         for each bin that holds images.
     """
-    import numpy as np
-
     edges = np.linspace(0, 1, bins + 1)
     members = np.clip(np.digitize(confidences, edges, right=True) - 1, 0, bins - 1)
     groups = []
@@ -129,8 +122,6 @@ def misclassified(labels: np.ndarray, probabilities: np.ndarray, known_wrong: Se
     Returns:
         list of dicts with index, label, prediction, confidence and label_known_wrong.
     """
-    import numpy as np
-
     read, confidence = np.argmax(probabilities, axis=1), np.max(probabilities, axis=1)
     wrong = np.flatnonzero(read != labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]

@@ -1,7 +1,9 @@
-"""What the scripts' command lines have in common: the docstring as help, and faults told in one sentence.
+"""What the scripts' command lines have in common: the docstring as help, and one sentence for each fault.
 
 parser = Parser(__doc__)
 parser.add_argument("--epochs", type=number(int, 1, 1000), help="passes over the training images")
+...
+run(main)
 """
 
 import argparse
@@ -22,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit status 2 and one sentence, without the list of all options before it."""
-        self.exit(2, f"{self.prog}: error: {message} (--help says what there is).\n")
+        self.exit(2, f"{self.prog}: error: {message} (--help lists all options).\n")
 
 
 def number(kind: type, least: float, most: float) -> Callable[[str], float]:
@@ -41,11 +43,11 @@ def number(kind: type, least: float, most: float) -> Callable[[str], float]:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Run a script's `main(argv=None) -> int` as a process: messages for people, exit status for shells.
+    """Run a script's `main(argv=None) -> int` and end the process with its exit status.
 
-    A `UserError` becomes one sentence and status 2, and so do a package that is not installed and what the operating
-    system refuses (output to a full disk); Ctrl-C is status 130; a reader that closes the pipe early (`| head`) ends the
-    script quietly.
+    A `UserError` becomes one sentence and status 2; so does a package that is not installed, and whatever the operating
+    system refuses (output to a full disk). Ctrl-C is status 130. A reader that closes the pipe early (`| head`) ends the
+    script without a message.
     """
     name = os.path.basename(sys.argv[0])
     sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed: `>&-`
@@ -77,5 +79,5 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def _discard_output():
-    """Send what is left of standard output nowhere: Python flushes it at exit, and would fail once more."""
+    """Send the rest of standard output nowhere: Python flushes it at exit, which would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Numbers and places that many modules need."""
+"""Numbers and paths that many modules need."""
 
 import pathlib
 

@@ -1,9 +1,7 @@
-"""Whole-or-nothing file writes, locks, hashes and JSON records.
+"""Whole-or-nothing file writes, locks, checksums and JSON files.
 
-    with files.atomic_write("models/mnist_cnn.keras") as temporary:
-        model.save(temporary)                      # the old file stays until this block ends well
-
-Nothing here knows what is in a file.
+with files.atomic_write("models/mnist_cnn.keras") as temporary:
+    model.save(temporary)                      # the old file stays until this block ends well
 """
 
 import contextlib
@@ -13,59 +11,89 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 from collections.abc import Iterator
 
 from digits.support.messages import UserError, printable, reason
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[pathlib.Path]:
     """Give a temporary path beside `path`; when the block ends well, move it to `path` in one step.
 
     The bytes are on the disk (fsync) before the rename, so a reader, a crash or a power cut sees the old
     file or the new one, never half of one. When the block raises, the temporary file is removed.
 
     Args:
-        path: the file to write; its folder is created.
+        path: the file to write; the folder that holds it is created.
+        folder: write a folder of files instead.
 
     Yields:
-        pathlib.Path of an empty file in the same folder, whose name ends as `path` does (Keras insists on `.keras`).
+        pathlib.Path in the same folder, whose name ends as `path` does (Keras insists on `.keras`): of an empty file, or
+        of an empty folder.
 
     Raises:
-        UserError: the folder or the file cannot be written (full disk, permissions).
+        UserError: the file cannot be written (full disk, permissions).
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(os.path.abspath(path))
     # Named before it is made: an interruption between the two leaves nothing behind.
     temporary = _temporary_name(path, secrets.token_hex(4))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise UserError(f"{printable(path)} is a folder; name a file to write instead.")
-        temporary.touch(exist_ok=False)
+        if path.exists() and path.is_dir() != folder:
+            raise UserError(f"{printable(path)} is a {'file' if folder else 'folder'}; choose another name.")
+        temporary.mkdir() if folder else temporary.touch(exist_ok=False)
         yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for written in filter(pathlib.Path.is_file, (temporary, *temporary.rglob("*"))):
+            with open(written, "rb+") as file:
+                os.fsync(file.fileno())
+        if path.is_dir():
+            _swap(temporary, path)
+        else:
+            os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise UserError(
             f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place you may write to."
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what killed processes left of `atomic_write(path)`. Call it only where no other process writes `path`."""
     path = pathlib.Path(path)
     for leftover in path.parent.glob(str(_temporary_name(pathlib.Path(glob.escape(path.name)), "[0-9a-f]" * 8))):
-        with contextlib.suppress(OSError):
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
 
 
 def _temporary_name(path, token):
     return path.with_name(f".{path.name}-{token}{path.suffix}")
+
+
+def _remove(path):
+    """Remove a file, or a folder with all that is in it, if there is one."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _swap(first, second):
+    """Swap the names of two folders in one step, so that neither name is missing at any moment.
+
+    A rename cannot replace a folder that holds files, and two renames have a moment in between. Linux can swap; elsewhere
+    this raises UserError.
+    """
+    import ctypes
+
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, TypeError) as error:  # macOS, Windows
+        raise UserError(
+            f"{printable(second)} is there, and cannot be replaced in one step; remove it, or choose another name."
+        ) from error
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, man 2 renameat2
+    if swap(here, os.fsencode(first), here, os.fsencode(second), exchange):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _sync_folder(folder):
@@ -92,9 +120,9 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: str | os.PathLike, record: dict) -> None:
-    """Write `record` to `path` as readable JSON, whole or not at all. Raises UserError."""
-    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: str | os.PathLike, values: dict) -> None:
+    """Write `values` to `path` as a readable JSON object, whole or not at all. Raises UserError."""
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: str | os.PathLike) -> dict:
@@ -104,16 +132,14 @@ def read_json(path: str | os.PathLike) -> dict:
         UserError: the file is missing, unreadable, or holds no JSON object.
     """
     try:
-        record = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {printable(path)}: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{printable(path)} is not JSON of this project's ({type(error).__name__}); restore it or train again."
-        ) from error
-    if not isinstance(record, dict):
-        raise UserError(f"{printable(path)} holds no JSON object (but a {type(record).__name__}); restore it or train again.")
-    return record
+        raise UserError(f"{printable(path)} is not valid JSON ({type(error).__name__}); restore it or make it again.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{printable(path)} holds a {type(values).__name__} and not a JSON object; restore it or make it again.")
+    return values
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -127,14 +153,14 @@ def sha256(path: str | os.PathLike) -> str:
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path` for the length of the block.
+    """Hold an exclusive lock on the file `path` while the block runs.
 
     The operating system drops the lock when the process ends, however it ends: a crash leaves at most an
     empty file behind, never a lock.
 
     Args:
         path: the lock file.
-        purpose: who else would hold it, for the message ("another training of models/x.keras").
+        purpose: what else could hold it, for the message ("another training of models/x.keras").
 
     Raises:
         UserError: another process holds the lock, or the file cannot be made.
@@ -146,7 +172,7 @@ def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
         held = filelock.FileLock(path, timeout=0)
         held.acquire()
     except filelock.Timeout as error:
-        raise UserError(f"{purpose} is running; wait for it to end, or choose another --model.") from error
+        raise UserError(f"{purpose} is running; wait for it to end, or choose another name.") from error
     except (OSError, NotImplementedError) as error:
         raise UserError(f"cannot lock {printable(path)}: {reason(error)}; choose a place you may write to.") from error
     try:

@@ -1,4 +1,4 @@
-"""Sentences for people: what went wrong, names and shares as they can be shown on a terminal."""
+"""Text for people: faults, file names, shares and durations, as a terminal can show them."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import pathlib
 
 
 class UserError(Exception):
-    """Something the user can put right: one sentence that names the file, the fault and the remedy."""
+    """A fault that the user can correct: one sentence that names the file, what is wrong and what to do."""
 
 
 def printable(text: str | os.PathLike) -> str:
@@ -24,7 +24,7 @@ def printable(text: str | os.PathLike) -> str:
 
 
 def percent(share: float, places: int = 1) -> str:
-    """Return a share of 1 as percent with so many decimals; only 1 itself is 100 %."""
+    """Return a share, 0 to 1, as percent with `places` decimals ("99.75 %"); only 1 itself is 100 %."""
     return "100 %" if share == 1 else f"{min(100 - 10**-places, 100 * share):.{places}f} %"
 
 
@@ -47,6 +47,6 @@ def duration(seconds: float) -> str:
 
 
 def shown(path: str | os.PathLike) -> str:
-    """Return a path as people would type it: relative to the current folder where it lies below it."""
+    """Return a path as people would type it: relative to the current folder if it lies below."""
     absolute, folder = pathlib.Path(os.path.abspath(path)), pathlib.Path.cwd()
     return printable(absolute.relative_to(folder) if absolute.is_relative_to(folder) else path)

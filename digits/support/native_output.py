@@ -1,8 +1,10 @@
-"""Keep what native libraries write to standard error from users: LiteRT's and TensorFlow's start-up notes and
-libtiff's remarks about damaged files have no other switch, and a picture could choose what they say.
+"""Silence what native libraries write to standard error.
 
-    with quiet.native_output():
-        model = keras.saving.load_model(path)     # Python's exceptions come through as ever
+    with native_output.silenced():
+        model = keras.saving.load_model(path)     # Python's exceptions still come through
+
+The start-up notes of LiteRT and TensorFlow, and libtiff's remarks about damaged files, have no other switch; and the
+author of an image could choose what libtiff says.
 """
 
 import contextlib
@@ -11,13 +13,13 @@ import threading
 from collections.abc import Iterator
 
 _lock = threading.Lock()
-_depth = 0  # how many blocks are under way, in whichever threads
+_depth = 0  # number of blocks under way, in all threads
 _saved = None  # the real standard error meanwhile; None when the process has none
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Send the process's standard error (file descriptor 2) nowhere for the length of the block."""
+    """Send the process's standard error (file descriptor 2) nowhere while the block runs."""
     global _depth, _saved
     with _lock:
         _depth += 1

@@ -1,9 +1,9 @@
-"""One part of a long list of work: `--shard I/N`, for many processes that know nothing of one another.
+"""One part of a long list of images: `--shard I/N`, for N independent processes.
 
     start, stop = Shard(2, 3).bounds(10)          # (4, 7): parts of 4, 3 and 3, in order
 
-The parts of 1/N to N/N follow one another without gap or overlap, so what N processes write, put together in order,
-is what one process would have written.
+The parts 1/N to N/N follow one another without gaps or overlaps, so the outputs of N processes, one after the other,
+are the output of a single process.
 """
 
 import argparse
@@ -17,12 +17,11 @@ class Shard(NamedTuple):
     number: int = 1
     parts: int = 1
 
-    def bounds(self, total: int, unit: int = 1) -> tuple[int, int]:
-        """Return (start, stop) of this part of `total` things. Parts begin at multiples of `unit`, and the first are longest."""
-        units = -(-total // unit)
-        length, longer = divmod(units, self.parts)
+    def bounds(self, total: int) -> tuple[int, int]:
+        """Return (start, stop) of this part of `total` images; the first parts are one image longer where needed."""
+        length, longer = divmod(total, self.parts)
         start, stop = (position * length + min(position, longer) for position in (self.number - 1, self.number))
-        return min(start * unit, total), min(stop * unit, total)
+        return start, stop
 
 
 def shard(text: str) -> Shard:

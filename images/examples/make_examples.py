@@ -1,4 +1,4 @@
-"""Draw the example pictures of the README: made paper, made light, digits from MNIST's test set or a drawn pen.
+"""Draw the example images of the README: synthetic paper and light, digits from MNIST's test set and synthetic ones.
 
 python images/examples/make_examples.py        # writes seven.png, number.jpg, two_lines.jpg and blank.jpg beside itself
 """
@@ -21,50 +21,49 @@ RULE = np.array([40, 18, 4])
 
 
 def paper(height, width, rng, rule=0):
-    """Return (height, width, 3) float32 of paper under a lamp, with grain, a shadow and, if asked, ruled lines."""
+    """Return (height, width, 3) float32 of paper under a lamp, with grain and a shadow, and lines `rule` pixels apart."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     light = 205 - 70 * ((x / width - 0.25) ** 2 + (y / height - 0.2) ** 2)
     light -= 45 / (1 + np.exp(-(x + 0.4 * y - 0.95 * width) / (0.03 * width)))  # the edge of a hand's shadow
     grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 1.2)
-    picture = (light + 6 * grain)[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
+    image = (light + 6 * grain)[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
     for row in range(rule, height, rule) if rule else ():
-        picture[row : row + 2] -= RULE
-    return picture
+        image[row : row + 2] -= RULE
+    return image
 
 
-def write(picture, digit, x, y, size):
-    """Put a (28, 28) uint8 digit of about `size` pixels on the paper, in place, its centre at x, y."""
+def write(image, digit, x, y, size):
+    """Write a (28, 28) uint8 digit of about `size` pixels on the paper, in place, with its centre at x, y."""
     turn = cv2.getRotationMatrix2D((13.5, 13.5), 0, size / 20)
     turn[:, 2] += (x - 13.5, y - 13.5)
-    strength = cv2.warpAffine(digit.astype(np.float32), turn, picture.shape[1::-1], flags=cv2.INTER_CUBIC) / 255
+    strength = cv2.warpAffine(digit.astype(np.float32), turn, image.shape[1::-1], flags=cv2.INTER_CUBIC) / 255
     strength = 1 / (1 + np.exp(-14 * (strength - 0.45)))  # enlarged grey edges become the edges of a pen
-    picture -= (2.1 * strength)[..., None] * INK
+    image -= (2.1 * strength)[..., None] * INK
 
 
-def save(picture, name, **options):
-    """Write a float picture as an 8-bit image file."""
-    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+def save(image, name, **options):
+    """Write a float image as an 8-bit image file."""
     with files.atomic_write(FOLDER / name) as temporary:
-        image.save(temporary, **options)
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(temporary, **options)
 
 
 def main():
     rng = np.random.default_rng(11)
     data = load_dataset()
-    pens, pen_labels = draw_digits(400, seed=3)
+    synthetic, synthetic_labels = draw_digits(400, seed=3)
 
     def mnist(digit):
         return data.x_test[rng.choice(np.flatnonzero(data.y_test == digit))]
 
-    def pen(digit):
-        return pens[rng.choice(np.flatnonzero(pen_labels == digit))]
+    def drawn(digit):
+        return synthetic[rng.choice(np.flatnonzero(synthetic_labels == digit))]
 
     Image.fromarray(255 - data.x_test[0]).resize((140, 140), Image.Resampling.BICUBIC).save(FOLDER / "seven.png")
     number = paper(420, 1000, rng)
     for position, digit in enumerate("20261"):
         write(
             number,
-            (pen if digit == "1" else mnist)(int(digit)),
+            (drawn if digit == "1" else mnist)(int(digit)),
             150 + 172 * position,
             215 + rng.normal(0, 14),
             rng.uniform(135, 165),

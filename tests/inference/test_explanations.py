@@ -1,16 +1,16 @@
 """digits/inference/explanations.py: features, evidence and the choice of digits, against what can be computed otherwise."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from digits.inference import explanations
 from digits.support import messages
+from model import build_model
 
 
 def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
-    import keras
-    from keras import layers
-
     x = images = keras.Input((28, 28, 1))
     x = layers.Rescaling(1 / 255)(x)
     x = conv = layers.Conv2D(4, 5, name="conv")(x)
@@ -34,9 +34,7 @@ def test_stage_outputs_are_those_of_convolutions_and_what_the_next_one_reads():
     assert explanations.first_convolution(model).name == "conv"
 
 
-def test_stages_are_the_shapes_of_a_picture_and_all_parameters():
-    from model import build_model
-
+def test_stages_are_the_shapes_of_an_image_and_all_parameters():
     model = build_model(blocks=((4,), (6,)), dropout=0.25)
     stages = explanations.stages(model)
     assert [shape for shape, _, _ in stages] == [(28, 28, 1), (24, 24, 4), (12, 12, 4), (10, 10, 6), (600,), (10,)]
@@ -52,9 +50,7 @@ def test_stages_are_the_shapes_of_a_picture_and_all_parameters():
 
 
 def test_model_without_convolution_is_refused():
-    import keras
-
-    dense = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    dense = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
     with pytest.raises(messages.UserError, match="no convolution"):
         explanations.first_convolution(dense)
 
@@ -66,7 +62,7 @@ def test_chosen_digits_end_with_the_least_confident():
     confidence = probabilities.max(axis=1)
     assert len(set(chosen)) == len(chosen) == 40
     assert list(chosen[-10:]) == list(np.argsort(-confidence)[-10:])
-    assert not np.all(np.diff(confidence[chosen[:30]]) <= 0)  # these are drawn by lot
+    assert not np.all(np.diff(confidence[chosen[:30]]) <= 0)  # these are chosen at random
     assert np.array_equal(chosen, explanations.choose_digits(probabilities))
     assert sorted(explanations.choose_digits(probabilities[:12])) == list(range(12))
 
@@ -74,10 +70,7 @@ def test_chosen_digits_end_with_the_least_confident():
 @pytest.fixture(scope="module")
 def model():
     """A network of one dense layer, whose gradient is known: the more ink in column k, the likelier digit k."""
-    import keras
-
-    layers = [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
-    model = keras.Sequential(layers)
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
     weights = np.zeros((28, 28, 10), np.float32)
     for digit in range(10):
         weights[:, digit, digit] = 0.001
@@ -103,9 +96,7 @@ def test_last_features_are_what_the_last_layer_reads(model):
 
 
 def test_model_that_does_not_end_in_a_dense_layer_is_refused():
-    import keras
-
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10), keras.layers.Softmax()])
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10), layers.Softmax()])
     with pytest.raises(messages.UserError, match="last layer is not dense"):
         explanations.saliency(model, np.zeros((1, 28, 28), np.uint8))
 

@@ -1,20 +1,17 @@
 """The LiteRT export answers as the model does, is used only when it is the model's, and is never needed."""
 
-import json
-import os
+import importlib.util
 import shutil
-import subprocess
-import sys
 import types
 
 import numpy as np
 import pytest
 
 import data_loader
-import model
 from digits.inference import keras_model, model_files, network
-from digits.support import constants, files
+from digits.support import constants
 from digits.support.messages import UserError
+from helpers import run_code
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +21,11 @@ def digits():
 
 @pytest.fixture
 def copy(tmp_path):
-    """Return the path of a copy of the shipped model with all its files."""
-    for suffix in (".keras", ".tflite", ".json", ".csv"):
-        if constants.DEFAULT_MODEL.with_suffix(suffix).exists():
-            shutil.copy(constants.DEFAULT_MODEL.with_suffix(suffix), tmp_path / f"copy{suffix}")
-    return tmp_path / "copy.keras"
+    """Return the files of a copy of the shipped model."""
+    shipped, copy = model_files.files_of(), model_files.files_of(tmp_path / "copy.keras")
+    for name in ("keras", "litert", "record"):
+        shutil.copy(getattr(shipped, name), getattr(copy, name))
+    return copy
 
 
 @pytest.fixture
@@ -37,10 +34,10 @@ def no_keras(monkeypatch):
     monkeypatch.setattr(network, "KerasNetwork", lambda path: types.SimpleNamespace(runtime="keras", path=path))
 
 
-def load(path, runtime="auto"):
+def load(copy, runtime="auto"):
     """Return the runtime chosen, and what was said about it."""
     said = []
-    return network.load_network(path, runtime, warn=said.append).runtime, said
+    return network.load_network(copy.keras, runtime, warn=said.append).runtime, said
 
 
 def test_both_runtimes_agree(digits):
@@ -72,23 +69,19 @@ def test_batches_change_nothing(digits, count):
 
 def test_wrong_shapes_are_refused(digits):
     run = network.load_network(constants.DEFAULT_MODEL, "litert")
-    for pictures in (digits[0], digits[:, :20], digits[..., None]):
+    for images in (digits[0], digits[:, :20], digits[..., None]):
         with pytest.raises(ValueError, match="28, 28"):
-            run(pictures)
+            run(images)
 
 
 def test_litert_leaves_tensorflow_alone_and_is_silent():
     code = (
-        "import sys, numpy, network\nn = network.load_network(sys.argv[1])\nn(numpy.zeros((3, 28, 28), 'u1'))\n"
-        "print(n.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+        "import sys, numpy\nfrom digits.inference.network import load_network\n"
+        "network = load_network()\nnetwork(numpy.zeros((3, 28, 28), 'u1'))\n"
+        "print(network.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(constants.DEFAULT_MODEL)],
-        capture_output=True,
-        text=True,
-        cwd=os.path.dirname(os.path.abspath(model.__file__)),
-    )
-    assert (run.stdout, run.stderr) == ("litert []\n", "")
+    done = run_code(code)
+    assert (done.stdout, done.stderr) == ("litert []\n", "")
 
 
 def test_whole_copy_is_used(copy, no_keras):
@@ -96,21 +89,21 @@ def test_whole_copy_is_used(copy, no_keras):
 
 
 def test_without_export(copy, no_keras):
-    copy.with_suffix(".tflite").unlink()
+    copy.litert.unlink()
     runtime, said = load(copy)
     assert runtime == "keras" and len(said) == 1 and "there is no" in said[0] and "using Keras" in said[0]
     assert load(copy, "keras") == ("keras", [])
 
 
 def test_without_record(copy, no_keras):
-    copy.with_suffix(".json").unlink()
+    copy.record.unlink()
     runtime, said = load(copy)
     assert runtime == "keras" and len(said) == 1 and "copy.json" in said[0]
 
 
 def test_export_of_another_training(copy, no_keras):
     """Same name, other weights: the model was trained again, and the export and the record were left over."""
-    copy.write_bytes(copy.read_bytes() + b"\0")
+    copy.keras.write_bytes(copy.keras.read_bytes() + b"\0")
     runtime, said = load(copy)
     assert runtime == "keras" and len(said) == 2
     assert "not the record of" in said[0] and "not the export of" in said[1]
@@ -122,55 +115,40 @@ def test_export_of_another_training(copy, no_keras):
     ids=["cut", "empty", "one bit"],
 )
 def test_damaged_export_is_not_run(copy, no_keras, damage):
-    export = copy.with_suffix(".tflite")
-    export.write_bytes(damage(export.read_bytes()))
+    copy.litert.write_bytes(damage(copy.litert.read_bytes()))
     runtime, said = load(copy)
     assert runtime == "keras" and "not the export of" in said[0]
 
 
 @pytest.mark.parametrize("record", ["", "{", "[]", "{}", '{"model_sha256": 3}', "\ud800"])
 def test_damaged_record(copy, no_keras, record):
-    copy.with_suffix(".json").write_text(record, errors="surrogatepass")
+    copy.record.write_text(record, errors="surrogatepass")
     runtime, said = load(copy)
     assert runtime == "keras" and said
 
 
 def test_export_that_litert_cannot_run(copy, no_keras):
     """The record vouches for a file that is no network: what a broken export or another version would be."""
-    export = copy.with_suffix(".tflite")
-    export.write_bytes(b"no flatbuffer at all")
-    record = json.loads(copy.with_suffix(".json").read_text()) | {"litert_sha256": files.sha256(export)}
-    copy.with_suffix(".json").write_text(json.dumps(record))
+    copy.litert.write_bytes(b"no flatbuffer at all")
+    assert model_files.bind_litert(copy.keras)
     runtime, said = load(copy)
     assert runtime == "keras" and "LiteRT cannot run" in said[0]
     with pytest.raises(UserError, match="LiteRT cannot run.*--runtime keras"):
-        network.load_network(copy, "litert")
+        network.load_network(copy.keras, "litert")
 
 
 def test_runtime_not_installed(copy, no_keras, monkeypatch):
-    monkeypatch.setattr(network.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     runtime, said = load(copy)
     assert runtime == "keras" and len(said) == 1 and "ai-edge-litert is not installed; using Keras" in said[0]
     with pytest.raises(UserError, match="ai-edge-litert is not installed"):
-        network.load_network(copy, "litert")
+        network.load_network(copy.keras, "litert")
 
 
 def test_demanded_litert_without_export(copy):
-    copy.with_suffix(".tflite").unlink()
+    copy.litert.unlink()
     with pytest.raises(UserError, match="there is no.*train again"):
-        network.load_network(copy, "litert")
-
-
-def test_history_of_another_training(copy):
-    history = copy.with_suffix(".csv")
-    history.write_text("epoch,accuracy\n1,0.5\n")
-    assert "not the history" in model_files.mismatches(copy)[0]
-    history.write_text("epoch,accuracy\n1,many\n")
-    assert "cannot be read as a training history" in model_files.mismatches(copy)[0]
-    history.write_bytes(b"\xff\0\xff")
-    assert "history" in model_files.mismatches(copy)[0]
-    history.unlink()
-    assert model_files.mismatches(copy) == []
+        network.load_network(copy.keras, "litert")
 
 
 @pytest.mark.parametrize("runtime", network.RUNTIMES)
@@ -181,6 +159,14 @@ def test_no_model(tmp_path, runtime):
         network.load_network(tmp_path, runtime)
 
 
-def test_answers_that_are_no_numbers():
-    with pytest.raises(UserError, match="train it again"):
-        network._in_batches(lambda batch: np.full((len(batch), 10), np.nan), np.zeros((2, 28, 28), np.uint8))
+def test_weights_that_are_no_numbers(tiny, tmp_path):
+    """By either runtime: the answers are refused."""
+    import keras
+
+    damaged = keras.models.clone_model(tiny)
+    damaged.set_weights([np.full_like(weights, np.nan) for weights in tiny.get_weights()])
+    path = tmp_path / "damaged.keras"
+    model_files.save(damaged, path, {})
+    for runtime in ("litert", "keras"):
+        with pytest.raises(UserError, match="not numbers"):
+            network.load_network(path, runtime)(np.zeros((2, 28, 28), np.uint8))

@@ -24,21 +24,21 @@ def no_images(count):
 def test_hand_computed_case():
     # 0 read as 0 and as 1, 1 read as 1 three times: precision of 0 is 1/1, of 1 is 3/4; recall 1/2 and 3/3.
     labels = np.array([0, 0, 1, 1, 1], np.uint8)
-    record = scores.measure(no_images(5), labels, confident([0, 1, 1, 1, 1], [0.9, 0.8, 0.7, 0.6, 0.95]))
-    assert record["test_images"] == 5
-    assert record["accuracy"] == 0.8
-    assert record["macro_precision"] == pytest.approx((1 + 3 / 4) / 2)
-    assert record["macro_recall"] == pytest.approx((1 / 2 + 1) / 2)
-    assert record["macro_f1"] == pytest.approx((2 / 3 + 6 / 7) / 2)
+    metrics = scores.measure(no_images(5), labels, confident([0, 1, 1, 1, 1], [0.9, 0.8, 0.7, 0.6, 0.95]))
+    assert metrics["test_images"] == 5
+    assert metrics["accuracy"] == 0.8
+    assert metrics["macro_precision"] == pytest.approx((1 + 3 / 4) / 2)
+    assert metrics["macro_recall"] == pytest.approx((1 / 2 + 1) / 2)
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 6 / 7) / 2)
     likelihoods = [0.9, 0.2 / 9, 0.7, 0.6, 0.95]
-    assert record["loss"] == pytest.approx(-sum(map(math.log, likelihoods)) / 5)
+    assert metrics["loss"] == pytest.approx(-sum(map(math.log, likelihoods)) / 5)
     # Each in a bin of its own, 1/15 wide; 0.8 is wrong, the others are right.
-    assert record["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4 + 0.05) / 5)
-    assert record["confusion_matrix"][0] == [1, 1] + [0] * 8 and record["confusion_matrix"][1] == [0, 3] + [0] * 8
-    assert record["misclassified"] == [
+    assert metrics["expected_calibration_error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.4 + 0.05) / 5)
+    assert metrics["confusion_matrix"][0] == [1, 1] + [0] * 8 and metrics["confusion_matrix"][1] == [0, 3] + [0] * 8
+    assert metrics["misclassified"] == [
         {"index": 1, "label": 0, "prediction": 1, "confidence": pytest.approx(0.8), "label_known_wrong": False}
     ]
-    assert record["accuracy_without_label_errors"] is None
+    assert metrics["accuracy_without_label_errors"] is None
 
 
 @pytest.mark.parametrize(
@@ -77,19 +77,19 @@ def test_honest_confidence_has_no_calibration_error():
 def test_misclassified_are_sorted_by_confidence_and_marked():
     probabilities = confident([1, 9, 9, 9], [0.9, 0.5, 0.99, 0.7])
     wrong = scores.misclassified(np.array([1, 2, 3, 4]), probabilities, known_wrong=(3,))
-    assert [(record["index"], record["label_known_wrong"]) for record in wrong] == [(2, False), (3, True), (1, False)]
+    assert [(one["index"], one["label_known_wrong"]) for one in wrong] == [(2, False), (3, True), (1, False)]
 
 
 def test_known_wrong_labels_are_those_of_mnist_only():
     data = data_loader.load_mnist()
     read = data.y_test.copy()
-    chosen = list(data_loader.LABEL_ERRORS[:10])
+    chosen = list(scores.LABEL_ERRORS[:10])
     read[chosen] = (read[chosen] + 1) % 10  # read ten of the wrong labels otherwise, and one right label wrongly
     read[0] = (read[0] + 1) % 10
-    record = scores.measure(data.x_test, data.y_test, confident(read, np.full(10000, 0.9)))
-    assert record["accuracy"] == pytest.approx(1 - 11 / 10000)
-    assert record["accuracy_without_label_errors"] == pytest.approx(1 - 1 / 9985)
-    assert sum(wrong["label_known_wrong"] for wrong in record["misclassified"]) == 10
+    metrics = scores.measure(data.x_test, data.y_test, confident(read, np.full(10000, 0.9)))
+    assert metrics["accuracy"] == pytest.approx(1 - 11 / 10000)
+    assert metrics["accuracy_without_label_errors"] == pytest.approx(1 - 1 / 9985)
+    assert sum(wrong["label_known_wrong"] for wrong in metrics["misclassified"]) == 10
     assert len(scores.label_errors(data.x_test, data.y_test)) == 15
     assert scores.label_errors(data.x_test, read) == ()
     assert scores.label_errors(data.x_test[::-1], data.y_test) == ()
@@ -97,6 +97,6 @@ def test_known_wrong_labels_are_those_of_mnist_only():
 
 def test_absent_digit_does_not_lower_the_averages():
     labels = np.array([0, 1, 2] * 5, np.uint8)
-    record = scores.measure(no_images(15), labels, confident(labels, np.full(15, 0.95)))
-    assert record["macro_f1"] == record["macro_recall"] == record["macro_precision"] == 1
-    assert np.shape(record["confusion_matrix"]) == (10, 10) and set(record["digits"]) == {"0", "1", "2"}
+    metrics = scores.measure(no_images(15), labels, confident(labels, np.full(15, 0.95)))
+    assert metrics["macro_f1"] == metrics["macro_recall"] == metrics["macro_precision"] == 1
+    assert np.shape(metrics["confusion_matrix"]) == (10, 10) and set(metrics["digits"]) == {"0", "1", "2"}

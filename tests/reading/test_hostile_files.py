@@ -7,6 +7,7 @@ import pytest
 import data_loader
 from benchmarks import faults
 from conftest import make_arrays
+from digits.support import idx
 from digits.support.messages import UserError
 
 
@@ -29,7 +30,7 @@ def test_damaged_data_sets(name, tmp_path):
         np.savez_compressed(tmp_path / name, **arrays)
     else:
         for key, (file, _) in data_loader.MNIST_FILES.items():
-            content = data_loader._idx_bytes(arrays[key])
+            content = idx.idx_bytes(arrays[key])
             (tmp_path / (file + name[23:])).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     path = tmp_path / name
     content = path.read_bytes()

@@ -1,19 +1,18 @@
-"""digits/support/files.py: whole-or-nothing writes under every fault and interruption, locks, exit statuses, printable names."""
+"""digits/support/files.py: whole-or-nothing writes under every fault and interruption, locks, JSON, checksums."""
 
 import contextlib
-import errno
+import hashlib
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import threading
 
 import pytest
 
-from conftest import ROOT, full_disk, ordinary_user
-from digits.support import files, messages
+from digits.support import files
 from digits.support.messages import UserError
+from helpers import full_disk, ordinary_user, run_code
 
 # ---- atomic_write ----
 
@@ -97,46 +96,34 @@ def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path):
 
 def test_what_sigkill_leaves_is_a_leftover(tmp_path):
     code = (
-        "import files, os, signal\n"
+        "import os, signal\nfrom digits.support import files\n"
         "with files.atomic_write('[x].keras') as temporary:\n    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
-    process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = run_code(code, cwd=tmp_path)
     assert process.returncode == -signal.SIGKILL and len(os.listdir(tmp_path)) == 1
     files.remove_leftovers(tmp_path / "[x].keras")
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("script", ["train.py", "evaluate.py", "predict.py x.png", "visualize.py", "export.py --format litert"])
-def test_missing_packages_are_told_in_one_sentence(script, tmp_path):
-    """As where the environment is not active; -S: without the installed packages."""
-    arguments = [sys.executable, "-S", *str(ROOT / script).split()]
-    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-    assert "the package " in done.stderr and "pip install -r requirements.txt" in done.stderr and os.listdir(tmp_path) == []
+# ---- interruptions ----
 
 
-def lines_of_files(use):
-    """Interrupt `use()` before each line that it runs in digits/support/files.py, one after the other; yield the line numbers."""
-    for number in itertools.count():
-        if (line := interrupt_at(number, use)) is None:
-            return
-        yield line
+def stopped_before_line(number, use, stop):
+    """Run `use()` and call `stop()` before line `number`, from 0, of those that run in digits/support/files.py.
 
-
-def interrupt_at(number, use):
-    """Press Ctrl-C before line `number`, counted from 0, of those that `use()` runs in digits/support/files.py. Returns where that is, or None."""
-    seen, at = -1, None
+    Returns whether there were so many.
+    """
+    seen = -1
 
     def trace(frame, event, _):
-        nonlocal seen, at
+        nonlocal seen
         if frame.f_code.co_filename != files.__file__:
             return None
         if event == "line":
             seen += 1
             if seen == number:
-                at = frame.f_lineno
-                raise KeyboardInterrupt
+                stop()
         return trace
 
     before = sys.gettrace()
@@ -147,34 +134,108 @@ def interrupt_at(number, use):
         pass
     finally:
         sys.settrace(before)
-    return at
+    return seen >= number
 
 
-def test_interruption_at_every_line_of_a_write_leaves_no_litter(tmp_path):
+def press_ctrl_c():
+    raise KeyboardInterrupt
+
+
+def stopped_everywhere(use, stop=press_ctrl_c):
+    """Yield once for each line of digits/support/files.py that `use()` runs, after it was stopped before that line."""
+    for number in itertools.count():
+        if not stopped_before_line(number, use, stop):
+            assert number > 10
+            return
+        yield
+
+
+def test_ctrl_c_at_every_line_of_a_write_leaves_no_litter(tmp_path):
     path = tmp_path / "x.txt"
 
     def use():
         path.write_text("old")
         files.write_text(path, "new")
 
-    lines = 0
-    for _ in lines_of_files(use):
+    for _ in stopped_everywhere(use):
         assert path.read_text() in ("old", "new") and os.listdir(tmp_path) == ["x.txt"]
-        lines += 1
-    assert lines > 10
 
 
-def test_interruption_at_every_line_of_a_lock_leaves_it_free(tmp_path):
+def test_ctrl_c_at_every_line_of_a_lock_leaves_it_free(tmp_path):
     def use():
         with files.lock(tmp_path / "x.lock", "another"):
             pass
 
-    lines = 0
-    for _ in lines_of_files(use):
+    for _ in stopped_everywhere(use):
         use()  # raises if the interrupted one still held it
         assert os.listdir(tmp_path) == []
-        lines += 1
-    assert lines > 10
+
+
+# ---- folders ----
+
+
+def write_folder(path, text):
+    with files.atomic_write(path, folder=True) as temporary:
+        (temporary / "variables").mkdir()
+        for name in ("a", "variables/b"):
+            (temporary / name).write_text(text)
+
+
+def content(path):
+    """What a folder of `write_folder` holds: one text, when it is whole."""
+    (text,) = {file.read_text() for file in (path / "a", path / "variables" / "b")}
+    return text
+
+
+def test_a_folder_replaces_a_folder_whole(tmp_path):
+    path = tmp_path / "new" / "model"
+    for text in ("first", "second"):
+        write_folder(path, text)
+        assert content(path) == text and os.listdir(path.parent) == ["model"]
+    with pytest.raises(UserError, match="is a folder"):
+        files.write_text(path, "text")
+    with pytest.raises(UserError, match="a is a file"):
+        write_folder(path / "a", "third")
+    assert content(path) == "second"
+
+
+def test_a_folder_on_a_full_disk_leaves_the_old_one(tmp_path):
+    write_folder(tmp_path / "model", "old")
+    with pytest.raises(UserError, match="model: the disk is full"), full_disk(10):
+        write_folder(tmp_path / "model", "x" * 100_000)
+    assert content(tmp_path / "model") == "old" and os.listdir(tmp_path) == ["model"]
+
+
+def test_ctrl_c_at_every_line_leaves_the_old_folder_or_the_new_one(tmp_path):
+    path = tmp_path / "model"
+
+    def use():
+        write_folder(path, "new")
+
+    write_folder(path, "old")
+    for _ in stopped_everywhere(use):
+        assert content(path) in ("old", "new")
+        files.remove_leftovers(path)  # of Ctrl-C while the old folder was removed
+        assert os.listdir(tmp_path) == ["model"]
+        write_folder(path, "old")
+
+
+def test_a_kill_at_any_line_leaves_the_old_folder_or_the_new_one(tmp_path):
+    """Between any two lines, the name leads to a whole folder; what is left beside it can be told and removed."""
+    path, found = tmp_path / "model", []
+    for number in itertools.count():
+        write_folder(path, "old")
+        child = os.fork()
+        if not child:
+            stopped_before_line(number, lambda: write_folder(path, "new"), lambda: os.kill(os.getpid(), signal.SIGKILL))
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        found.append(content(path))
+        files.remove_leftovers(path)
+        assert os.listdir(tmp_path) == ["model"]
+        if not status:
+            break
+    assert found == sorted(found, reverse=True) and found[0] == "old" and found[-1] == "new" and len(found) > 10
 
 
 # ---- lock ----
@@ -192,24 +253,6 @@ def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
     path.touch()  # what a killed process leaves
     with files.lock(path, "another"):
         pass
-
-
-def test_lock_that_was_removed_while_it_was_opened_does_not_count(tmp_path, monkeypatch):
-    """A second process opens the file; the first one ends and removes it; a third must not get in beside the second."""
-    import fcntl
-
-    path, original = tmp_path / "x.lock", fcntl.flock
-
-    def removed_just_before(file, flags):
-        monkeypatch.setattr(fcntl, "flock", original)
-        path.unlink()
-        original(file, flags)
-
-    monkeypatch.setattr(fcntl, "flock", removed_just_before)
-    with files.lock(path, "another"):
-        assert path.exists()
-        with pytest.raises(UserError), files.lock(path, "another"):
-            pass
 
 
 def test_lock_lets_one_thread_in_at_a_time(tmp_path):
@@ -231,33 +274,27 @@ def test_lock_lets_one_thread_in_at_a_time(tmp_path):
     assert max(most) == 1 and len(entered) > 100
 
 
-def test_lock_where_a_pipe_stands(tmp_path):
-    os.mkfifo(tmp_path / "x.lock")
-    with pytest.raises(UserError, match="cannot write"), files.lock(tmp_path / "x.lock", "another"):
-        pass
-
-
-# ---- records ----
+# ---- JSON, checksums ----
 
 
 @pytest.mark.parametrize(
     "content, words",
     [
-        (b"", "is not a JSON record"),
-        (b"[1]", "it holds a list"),
-        (b"{", "is not a JSON record"),
-        (b"\xff\xfe", "is not a JSON record"),
-        (b"[" * 100_000, "is not a JSON record"),
-        (b'{"a": ' + b"9" * 10_000 + b"}", "is not a JSON record"),
+        (b"", "is not valid JSON"),
+        (b"[1]", "holds a list"),
+        (b"{", "is not valid JSON"),
+        (b"\xff\xfe", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "is not valid JSON"),
     ],
 )
-def test_damaged_records_are_refused(content, words, tmp_path):
+def test_damaged_json_is_refused(content, words, tmp_path):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(UserError, match=words):
         files.read_json(tmp_path / "x.json")
 
 
-def test_missing_record_and_folder(tmp_path):
+def test_missing_json_and_folder(tmp_path):
     for path in (tmp_path / "x.json", tmp_path):
         with pytest.raises(UserError, match="cannot read"):
             files.read_json(path)
@@ -271,66 +308,4 @@ def test_numbers_that_json_does_not_know_are_not_written(tmp_path):
 
 def test_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
-    import hashlib
-
     assert files.sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
-
-
-# ---- run, printable, reason ----
-
-
-@pytest.mark.parametrize(
-    "body, status, error",
-    [
-        ("return 0", 0, ""),
-        ("return 1", 1, ""),
-        ("raise messages.UserError('no such thing.')", 2, "x.py: error: no such thing.\n"),
-        ("raise KeyboardInterrupt", 130, "x.py: interrupted\n"),
-        ("raise BrokenPipeError", 141, ""),
-        ("open('/missing')", 2, "x.py: error: /missing: no such file or directory.\n"),
-    ],
-)
-def test_exit_statuses(body, status, error, tmp_path):
-    script = tmp_path / "x.py"
-    script.write_text(f"import files\ndef main():\n    {body}\nfiles.run(main)\n")
-    process = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert (process.returncode, process.stderr) == (status, error)
-
-
-def test_bugs_keep_their_traceback(tmp_path):
-    script = tmp_path / "x.py"
-    script.write_text("import files\nfiles.run(lambda: 1 / 0)\n")
-    process = subprocess.run([sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert process.returncode == 1 and "ZeroDivisionError" in process.stderr
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
-def test_output_to_a_full_disk(tmp_path):
-    script = tmp_path / "x.py"
-    script.write_text("import files\nfiles.run(lambda: print('hello') or 0)\n")
-    with open("/dev/full", "w") as full:
-        process = subprocess.run(
-            [sys.executable, script], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE, text=True
-        )
-    assert (process.returncode, process.stderr) == (2, "x.py: error: the disk is full or a size limit was reached.\n")
-
-
-@pytest.mark.parametrize(
-    "name", ["a\x1b[31mred", "bell\a", "line\nline", "tab\t", "right\u202eleft", "\x9b2J", "bad\udcff", "del\x7f"]
-)
-def test_printable_steers_no_terminal(name):
-    shown = messages.printable(name)
-    assert shown.isprintable() and shown.encode("utf-8")
-    assert shown != name
-
-
-@pytest.mark.parametrize("name", ["plain.png", "with space", "ümlaut", "数字", "🙂.png", "back\\slash"])
-def test_printable_leaves_names_alone(name):
-    assert messages.printable(name) == name
-
-
-def test_reason_is_in_words():
-    assert "full" in messages.reason(OSError(errno.ENOSPC, "No space left on device"))
-    assert "full" in messages.reason(OSError(errno.EFBIG, "File too large"))
-    assert messages.reason(PermissionError(errno.EACCES, "Permission denied")) == "permission denied"
-    assert messages.reason(ValueError()) == "ValueError"
