@@ -8,11 +8,12 @@
     python predict.py scans/ --shard 2/16              # the second of 16 parts: see docs/scaling.md
     python predict.py -- -strange-name.png             # after -- every argument is a PATH
 
-Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, or "blank.jpg: no
-digit found". The JSON formats hold, per image, "file", "text", "confidence", "digits" (each with "digit",
-"confidence", "box" [x0, y0, x1, y1] in pixels of the upright image, "top"), "notes" and "error", in ASCII; bytes
-of a name that are not UTF-8 appear as \\xNN. In CSV a cell that a spreadsheet could take for a formula (one that
-starts with = + - @ or a tab) gets an apostrophe in front, and control characters in names appear escaped.
+Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, "torn.jpg: unsure:
+258? (43.7 %)", or "blank.jpg: no digit found". The JSON formats hold, per image, "file", "text", "confidence",
+"unsure", "digits" (each with "digit", "confidence", "box" [x0, y0, x1, y1] in pixels of the upright image, "top"),
+"separators", "guess", "notes" and "error", in ASCII; bytes of a name that are not UTF-8 appear as \\xNN. In CSV a
+cell that a spreadsheet could take for a formula (one that starts with = + - @ or a tab) gets an apostrophe in
+front, and control characters in names appear escaped.
 
 Images are read in the order given, a folder's in natural order, and each result is written as soon as it is
 there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
@@ -61,7 +62,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--min-confidence",
         type=number(float, 0, 1),
         metavar="P",
-        help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
+        help="read a number whose confidence is at least P, 0 to 1; below, the answer is unsure (default: 0.5, "
         "chosen on real handwriting)",
     )
     parser.add_argument(
@@ -143,12 +144,15 @@ def text_line(record: dict, alternatives: int | None) -> str:
     if not record["digits"]:
         return f"{name}: no digit found\n"
     tops = [" [" + ", ".join(f"{digit} {percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
-    return f"{name}: {record['text']} ({percent(record['confidence'])}){''.join(tops)}\n"
+    text = f"unsure: {record['text']}?" if record["unsure"] else record["text"]
+    return f"{name}: {text} ({percent(record['confidence'])}){''.join(tops)}\n"
 
 
 def json_text(record: dict) -> str:
     """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
     record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
+    if record["guess"]:
+        record["guess"] = {**record["guess"], "confidence": round(record["guess"]["confidence"], 6)}
     for key in {"file", "annotated"} & set(record):
         record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
     record["digits"] = [
@@ -198,11 +202,12 @@ def write_json(records: Iterable[dict], write: Callable[[str], object], alternat
 
 def write_csv(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None, header: bool = True) -> None:
     """Write a table: one row per image; boxes as `x0 y0 x1 y1`, one per digit, separated by semicolons."""
-    before = csv_line(["file", "text", "confidence", "boxes", "error"]) if header else ""
+    before = csv_line(["file", "text", "confidence", "unsure", "boxes", "error"]) if header else ""
     for record in records:
         boxes = "; ".join(" ".join(map(str, one["box"])) for one in record["digits"])
         confidence = "" if record["confidence"] is None else f"{record['confidence']:.6f}"
-        write(before + csv_line([printable(record["file"]), record["text"], confidence, boxes, record["error"] or ""]))
+        unsure = "yes" if record["unsure"] else ""
+        write(before + csv_line([printable(record["file"]), record["text"], confidence, unsure, boxes, record["error"] or ""]))
         before = ""
 
 

@@ -167,7 +167,7 @@ def test_json_is_one_array(capsys, digits):
     _, out, _ = run(capsys, "--format", "json", digits)
     records = json.loads(out)
     assert [r["text"] for r in records] == ["7", "2", "1"]
-    assert list(records[0]) == ["file", "text", "confidence", "digits", "notes", "error"]
+    assert list(records[0]) == ["file", "text", "confidence", "unsure", "digits", "separators", "guess", "notes", "error"]
     assert list(records[0]["digits"][0]) == ["digit", "confidence", "box", "top"]
 
 
@@ -177,10 +177,10 @@ def test_csv(capsys, digits, monkeypatch):
     os.rename("2.png", '@a,"b".png')
     _, out, _ = run(capsys, "--format", "csv", "=1+1.png", '@a,"b".png', "10.png")
     rows = list(csv.reader(io.StringIO(out)))
-    assert rows[0] == ["file", "text", "confidence", "boxes", "error"]
+    assert rows[0] == ["file", "text", "confidence", "unsure", "boxes", "error"]
     assert [row[0] for row in rows[1:]] == ["'=1+1.png", '\'@a,"b".png', "10.png"]
     assert [row[1] for row in rows[1:]] == ["7", "2", "1"] and 0.5 < float(rows[1][2]) <= 1
-    assert len(rows[1][3].split()) == 4
+    assert rows[1][3] == "" and len(rows[1][4].split()) == 4
 
 
 def test_formula_cells():

@@ -79,15 +79,16 @@ def read_image(
         model_path: the `.keras` file (default: the model in the box).
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
         single: the picture holds exactly one digit: answer with one, never with several or none.
-        min_confidence: a line is read when at least two in five of its digits are this probable (default:
-            `decoding.MIN_CONFIDENCE`).
+        min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
+            (default: `decoding.SURE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
         top_k: how many alternatives to report for each digit.
 
     Returns:
         dict, ready for JSON: "file" (the path, or None), "text" (the digits in reading order, "" for none),
-        "confidence" (of the whole text, 0 to 1, or None), "digits" (list of dicts "digit", "confidence", "box"
-        in pixels of the upright picture, "top"), "notes" (sentences about what was left out), "error" (None).
+        "confidence" (of the whole text, 0 to 1, or None), "unsure" (bool), "digits" (list of dicts "digit",
+        "confidence", "box" in pixels of the upright picture, "top"), "separators", "guess", "notes" (sentences
+        about what was left out), "error" (None). See `decoding.DigitReader.read_layouts` for each.
 
     Raises:
         UserError: the picture or the model cannot be read.
@@ -163,7 +164,7 @@ class ImageReader:
         """Read a list of Job with one call of the network. Returns their records; see `read_images`."""
         records, found = [], []
         for job in jobs:
-            record: dict = {"file": job.name, "text": "", "confidence": None, "digits": [], "notes": [], "error": job.error}
+            record = empty_record(job.name, job.error)
             records.append(record)
             name = printable(job.name or "the image")
             if job.error is None:
@@ -181,7 +182,8 @@ class ImageReader:
         readings = self._digits.read_layouts([layout for _, layout, _, _ in found], self._single, self._top_k)
         for (record, layout, original, annotated), reading in zip(found, readings):
             pictures = reading.pop("pictures")
-            record.update(reading)
+            notes = record["notes"] + reading.pop("notes")
+            record.update(reading, notes=notes)
             if layout.crowded and record["digits"]:
                 record["notes"].append(
                     f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
@@ -191,6 +193,21 @@ class ImageReader:
                 _write_annotated(annotated, original, record, pictures)
                 record["annotated"] = annotated
         return records
+
+
+def empty_record(name: str | None, error: str | None) -> dict:
+    """Return the record of an image in which nothing has been read; see `read_image`."""
+    return {
+        "file": name,
+        "text": "",
+        "confidence": None,
+        "unsure": False,
+        "digits": [],
+        "separators": [],
+        "guess": None,
+        "notes": [],
+        "error": error,
+    }
 
 
 def _write_annotated(path, image, record, pictures):
