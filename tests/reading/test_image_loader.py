@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.reading.image_loader import load_image, to_uint8
+from digits.reading.image_arrays import to_uint8
+from digits.reading.image_loader import load_image
 from digits.support.messages import UserError
 
 PAPER, INK = 240, 20
