@@ -20,7 +20,7 @@ from collections.abc import Generator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digits.reading import image_arrays, image_formats, pdf_pages
 from digits.reading.image_formats import Page
@@ -105,19 +105,21 @@ def _read_pages(file, name, notes, least_side):
     kind = image_formats.kind_of(file, name)
     if kind == "PDF":
         yield from _pdf_pages(file, name)
-        return
+    elif kind == "TIFF":
+        yield from _tiff_pages(file, name)
+    else:
+        yield _only_page(file, kind, name, notes, least_side)
+
+
+def _only_page(file, kind, name, notes, least_side):
+    """Return the image of a file of one page, as a Page; see `load_pages`."""
     with _decoding(name):
         image = image_formats.open_image(file, kind, name)
-    if kind == "TIFF":
-        yield from _tiff_pages(image, name)
-        return
-    with _decoding(name):
         # Phones hide a second exposure or a preview in a JPEG ("MPO"): nothing that a reader would miss.
         if getattr(image, "is_animated", False) and image.format != "MPO":
             notes.append(f"{name} has several {'images' if kind == 'HEIF' else 'frames'}; the first was read.")
         reduction = _draft(image, name, least_side) if kind == "JPEG" and least_side else 1
-        page = Page(_to_array(image, name), reduction=reduction)
-    yield page
+        return Page(_to_array(image, name), reduction=reduction)
 
 
 def _draft(image, name, least_side):
@@ -141,9 +143,10 @@ def _pdf_pages(file, name):
         yield from stack.enter_context(contextlib.closing(pdf_pages.render_pages(file, name)))
 
 
-def _tiff_pages(image, name):
+def _tiff_pages(file, name):
     """Yield the pages of a TIFF; see `load_pages`."""
     with _decoding(name):
+        image = image_formats.open_image(file, "TIFF", name)
         frames = _tiff_frames(image, name)
     for index, frame in enumerate(frames):
         number = index + 1 if len(frames) > 1 else None
@@ -233,7 +236,8 @@ def _to_array(image, name):
     with native_output.silenced() if image.format == "TIFF" else contextlib.nullcontext():
         image.load()
     with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to refuse the pixels
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # exif_transpose copies what is upright, too
+            image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
         image = Image.fromarray(image_arrays.to_uint8(values.astype(values.dtype.newbyteorder("="), copy=False)))
