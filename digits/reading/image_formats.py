@@ -46,13 +46,13 @@ class Page(NamedTuple):
     Attributes:
         image: (h, w, 3) uint8, RGB; None where this page cannot be read.
         number: of the page, from 1; None in a file that holds a single image.
-        reduction: how many pixels of the upright original one pixel of `image` is wide and high: 1, 2, 4 or 8.
+        full_size: (width, height) in pixels of the upright original where `image` is smaller; None where it is not.
         error: when `image` is None, the sentence that says why.
     """
 
     image: np.ndarray | None
     number: int | None = None
-    reduction: int = 1
+    full_size: tuple[int, int] | None = None
     error: str | None = None
 
 

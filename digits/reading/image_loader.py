@@ -30,6 +30,7 @@ from digits.support.messages import UserError, printable, reason
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray  # what `load_image` takes
 MAX_STREAM_BYTES = 1 << 29  # a stream has no size to look at beforehand
 MAX_PAGES = pdf_pages.MAX_PAGES  # of a TIFF, too
+warnings.filterwarnings("ignore", module="PIL")  # about damaged files; `catch_warnings` is not safe for threads
 _NO_PAGE = 0b101  # bits of TIFF's NewSubfileType: a preview of another page, a mask for it
 _NEW_SUBFILE_TYPE = 254
 
@@ -68,7 +69,7 @@ def load_pages(
 ) -> Generator[Page, None, None]:
     """Yield every page of a PDF or TIFF, or the one image of any other source, each when it is asked for.
 
-    A page that cannot be read does not cost the others: it comes with its "error".
+    What cannot be read comes as a Page with an "error". A page that cannot be read does not cost the others.
 
     Args:
         source, name, notes: as for `load_image`.
@@ -77,15 +78,22 @@ def load_pages(
 
     Yields:
         Page, at least one.
-
-    Raises:
-        UserError: the source cannot be opened, or its only image cannot be decoded.
     """
-    notes, called = [] if notes is None else notes, _name_of(source, name)
+    called = _name_of(source, name)
+    try:
+        yield from _pages(source, called, [] if notes is None else notes, least_side)
+    except Exception as error:
+        yield Page(None, error=_sentence(error, called))
+
+
+def _name_of(source, name):
+    return printable(name or (source if isinstance(source, (str, os.PathLike)) else "the image"))
+
+
+def _pages(source, called, notes, least_side):
+    """Yield the pages of any source; see `load_pages`."""
     if isinstance(source, Image.Image):
-        with _decoding(called):
-            page = Page(_to_array(source, called))
-        yield page
+        yield Page(_to_array(source, called))
     elif isinstance(source, (str, os.PathLike)):
         with _open_file(source, called) as file:
             yield from _read_pages(file, called, notes, least_side)
@@ -94,10 +102,6 @@ def load_pages(
         yield from _read_pages(io.BytesIO(data), called, notes, least_side)
     else:
         yield Page(image_arrays.from_numbers(source, called))
-
-
-def _name_of(source, name):
-    return printable(name or (source if isinstance(source, (str, os.PathLike)) else "the image"))
 
 
 def _read_pages(file, name, notes, least_side):
@@ -113,24 +117,16 @@ def _read_pages(file, name, notes, least_side):
 
 def _only_page(file, kind, name, notes, least_side):
     """Return the image of a file of one page, as a Page; see `load_pages`."""
-    with _decoding(name):
-        image = image_formats.open_image(file, kind, name)
-        # Phones hide a second exposure or a preview in a JPEG ("MPO"): nothing that a reader would miss.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
-            notes.append(f"{name} has several {'images' if kind == 'HEIF' else 'frames'}; the first was read.")
-        reduction = _draft(image, name, least_side) if kind == "JPEG" and least_side else 1
-        return Page(_to_array(image, name), reduction=reduction)
-
-
-def _draft(image, name, least_side):
-    """Have a JPEG decoded at a fraction of its size. Returns the reduction; see `Page`."""
+    image = image_formats.open_image(file, kind, name)
+    # Phones hide a second exposure or a preview in a JPEG ("MPO"): nothing that a reader would miss.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        notes.append(f"{name} has several {'images' if kind == 'HEIF' else 'frames'}; the first was read.")
     image_arrays.check_size(image.size, name)
-    factor = max(image.size) // least_side
-    if factor < 2:
-        return 1
-    width, height = image.size
-    drafted = image.draft(None, (max(1, width // factor), max(1, height // factor)))
-    return round(width / drafted[1][2]) if drafted else 1
+    if kind != "JPEG" or least_side is None or (factor := max(image.size) // least_side) < 2:
+        return Page(_to_array(image, name))
+    width, height = image.size if _orientation(image) < 5 else image.size[::-1]
+    image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
+    return Page(_to_array(image, name), full_size=(width, height))
 
 
 def _pdf_pages(file, name):
@@ -145,18 +141,16 @@ def _pdf_pages(file, name):
 
 def _tiff_pages(file, name):
     """Yield the pages of a TIFF; see `load_pages`."""
-    with _decoding(name):
-        image = image_formats.open_image(file, "TIFF", name)
-        frames = _tiff_frames(image, name)
+    image = image_formats.open_image(file, "TIFF", name)
+    frames = _tiff_frames(image, name)
     for index, frame in enumerate(frames):
         number = index + 1 if len(frames) > 1 else None
         page = name if number is None else f"page {number} of {name}"
         try:
-            with _decoding(page):
-                image.seek(frame)
-                read = Page(_to_array(image, page), number)
-        except UserError as error:
-            read = Page(None, number, error=str(error))
+            image.seek(frame)
+            read = Page(_to_array(image, page), number)
+        except Exception as error:
+            read = Page(None, number, error=_sentence(error, page))
         yield read
 
 
@@ -207,26 +201,18 @@ def _read_stream(file, name):
     return bytes(data)
 
 
-@contextlib.contextmanager
-def _decoding(name):
-    """Turn whatever a decoder raises on a damaged file into one sentence, and keep its warnings quiet."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except UserError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{name} has more than the {image_arrays.MAX_PIXELS / 1e6:.0f} million pixels that are read; scale it down."
-        ) from error
-    except MemoryError as error:
-        raise UserError(f"{name} does not fit into memory; scale it down.") from error
-    except Exception as error:  # struct.error, KeyError, EOFError: on mutated files decoders raise nearly anything
-        why = "its end is missing" if "truncated" in str(error) else printable(reason(error)).rstrip(".")
-        if isinstance(error, UnidentifiedImageError):
-            why = "no picture can be made of what follows its first bytes"
-        raise UserError(f"{name} is damaged or incomplete ({why}); save or download it again.") from error
+def _sentence(error, name):
+    """Return the sentence for whatever was raised on the way to an image: on damaged files decoders raise nearly anything."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return f"{name} has more than the {image_arrays.MAX_PIXELS / 1e6:.0f} million pixels that are read; scale it down."
+    if isinstance(error, MemoryError):
+        return f"{name} does not fit into memory; scale it down."
+    why = "its end is missing" if "truncated" in str(error) else printable(reason(error)).rstrip(".")
+    if isinstance(error, UnidentifiedImageError):
+        why = "no image can be made of what follows its first bytes"
+    return f"{name} is damaged or incomplete ({why}); save or download it again."
 
 
 def _to_array(image, name):
@@ -235,12 +221,20 @@ def _to_array(image, name):
     # libtiff speaks to standard error itself; only TIFF waits for the descriptor to be turned away and back.
     with native_output.silenced() if image.format == "TIFF" else contextlib.nullcontext():
         image.load()
-    with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to refuse the pixels
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # exif_transpose copies what is upright, too
-            image = ImageOps.exif_transpose(image)
+    if _orientation(image) != 1:  # for `exif_transpose` copies what is upright, too
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
         image = Image.fromarray(image_arrays.to_uint8(values.astype(values.dtype.newbyteorder("="), copy=False)))
     if image.has_transparency_data:
         image = image_arrays.flatten(image if image.mode == "RGBA" else image.convert("RGBA"))
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _orientation(image):
+    """Return the EXIF orientation, 1 to 8; a damaged EXIF block is no reason to refuse the pixels."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        return 1
+    return orientation if orientation in range(1, 9) else 1
