@@ -11,15 +11,40 @@ import os
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
-from digits.support.messages import percent, printable
+from digits.support import files
+from digits.support.messages import UserError, percent, printable
 
 LONG_SIDE = 560, 1600  # the picture is drawn at least and at most this long
 TILE = 140  # a 28x28 picture, five times enlarged
 GAP = 18
 SURE, UNSURE = (0, 114, 178), (213, 94, 0)  # told apart by all eyes: Okabe & Ito 2008, "Color Universal Design"
 SURE_FROM = 0.9
+MARK = "Comment", "a reading drawn by predict.py --annotate"  # in the PNG: such a file may be replaced
 INK, GREY, PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
+
+
+def write_reading(path: str | os.PathLike, image: np.ndarray, record: dict, pictures: np.ndarray) -> None:
+    """Write a drawn reading as a PNG, whole or not at all. The arguments are those of `draw_reading`.
+
+    Raises:
+        UserError: it cannot be written, or would take the place of a file that is no drawn reading.
+    """
+    if os.path.lexists(path) and not _is_drawn_reading(path):
+        raise UserError(f"{printable(path)} exists and is no annotated copy; choose another folder for --annotate.")
+    info = PngInfo()
+    info.add_text(*MARK)
+    with files.atomic_write(path) as temporary:
+        draw_reading(image, record, pictures).save(temporary, "PNG", pnginfo=info)
+
+
+def _is_drawn_reading(path):
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return image.info.get(MARK[0]) == MARK[1]
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def draw_reading(image: np.ndarray, record: dict, pictures: np.ndarray) -> Image.Image:
