@@ -22,6 +22,8 @@ from digits.inference import model_files, network
 from digits.support.messages import UserError, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from digits.reading.candidates import Layout
     from digits.reading.image_loader import Page, Source
 
@@ -179,8 +181,22 @@ class ImageReader:
                         "smallest were left out. Crop it and read the parts."
                     )
                 if job.annotated:
-                    record["annotated"] = _write_annotated(job.annotated, page, record, pictures)
+                    record["annotated"] = self._write_annotated(job.annotated, page, layout, record, pictures)
             yield record
+
+    def _write_annotated(self, path: str, page: Page, layout: Layout, record: dict, pictures: np.ndarray) -> str:
+        """Write the annotated copy of a page. Returns its path."""
+        from digits.reading import annotation, refusal
+
+        digits, reason = record["digits"], ""
+        if not digits:
+            digits, pictures = refusal.refused_digits(layout, self._digits.network(layout.pictures))
+            reason = refusal.reason(layout, record)
+        if page.number:
+            stem, ending = os.path.splitext(path)
+            path = f"{stem}#{page.number}{ending}"
+        annotation.write_reading(path, annotation.draw_reading(page, record, digits, pictures, reason))
+        return path
 
 
 def in_full_size(layout: Layout, page: Page) -> Layout:
@@ -206,17 +222,6 @@ def empty_record(name: str | None, error: str | None) -> dict:
         "notes": [],
         "error": error,
     }
-
-
-def _write_annotated(path, page, record, pictures):
-    """Write the annotated copy of a page. Returns its path."""
-    from digits.reading import annotation
-
-    if page.number:
-        stem, ending = os.path.splitext(path)
-        path = f"{stem}#{page.number}{ending}"
-    annotation.write_reading(path, page.image, record, pictures)
-    return path
 
 
 def _cached_reader(settings, stamp):
