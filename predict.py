@@ -3,16 +3,22 @@
     python predict.py photo.jpg                        # photo.jpg: 7 (99.8 %)
     python predict.py scans/ --recursive --format csv  # every image in a folder and the folders in it
     python predict.py "*.png" --format jsonl           # one JSON record per line, as images are done
+    python predict.py forms.pdf --output answers.csv   # every page; the file is written whole or not at all
     python predict.py photo.jpg --annotate out/        # draw what was read, and what the network saw
     cat photo.jpg | python predict.py -                # an image on standard input
     python predict.py scans/ --shard 2/16              # the second of 16 parts: see docs/scaling.md
     python predict.py -- -strange-name.png             # after -- every argument is a PATH
 
-Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, or "blank.jpg: no
-digit found". The JSON formats hold, per image, "file", "text", "confidence", "digits" (each with "digit",
-"confidence", "box" [x0, y0, x1, y1] in pixels of the upright image, "top"), "notes" and "error", in ASCII; bytes
-of a name that are not UTF-8 appear as \\xNN. In CSV a cell that a spreadsheet could take for a formula (one that
-starts with = + - @ or a tab) gets an apostrophe in front, and control characters in names appear escaped.
+Text is one line per image: "sum.jpg: 2026 (97.1 %)", with the confidence of the whole number, "torn.jpg: unsure:
+258? (43.7 %)", or "blank.jpg: no digit found". The JSON formats hold, per image, "file", "page", "text", "confidence",
+"unsure", "digits" (each with "digit", "confidence", "box" [x0, y0, x1, y1] in pixels of the upright image, "top"),
+"separators", "guess", "notes" and "error", in ASCII; bytes of a name that are not UTF-8 appear as \\xNN. In CSV a
+cell that a spreadsheet could take for a formula (one that starts with = + - @ or a tab) gets an apostrophe in
+front, and control characters in names appear escaped.
+
+PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, HEIC, AVIF and PDF are read. Of a PDF or TIFF of several pages each gives a
+record of its own, "scan.pdf#2" with "page": 2; where there is a single page, "page" is null and the name stays as it is.
+Boxes on a page of a PDF are in pixels of 1/200 inch.
 
 Images are read in the order given, a folder's in natural order, and each result is written as soon as it is
 there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
@@ -53,7 +59,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="PATH",
         help="an image, a folder, a pattern such as '*.png', or - for an image on standard input",
     )
-    parser.add_argument("--format", choices=WRITERS, default="text", help="of the output (default: %(default)s)")
+    parser.add_argument("--format", choices=WRITERS, help="of the output (default: text, or what --output asks for)")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write the answers to FILE, whole or not at all: .csv, .jsonl or .json, by its ending"
+    )
     parser.add_argument(
         "--single", action="store_true", help="each image holds exactly one digit: never answer with several or none"
     )
@@ -61,7 +70,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--min-confidence",
         type=number(float, 0, 1),
         metavar="P",
-        help="read a line only where at least two in five of its digits are P likely, 0 to 1 (default: 0.95, "
+        help="read a number whose confidence is at least P, 0 to 1; below, the answer is unsure (default: 0.5, "
         "chosen on real handwriting)",
     )
     parser.add_argument(
@@ -95,6 +104,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all",
     )
     arguments = parser.parse_args(argv)
+    if arguments.output:
+        ending = os.path.splitext(arguments.output)[1].lower().removeprefix(".")
+        if ending not in set(WRITERS) - {"text"}:
+            parser.error("--output needs a FILE that ends in .csv, .jsonl or .json")
+        if arguments.format not in (None, ending):
+            parser.error(f"--format {arguments.format} does not go with --output {printable(arguments.output)}; leave it out")
+        arguments.format = ending
+    arguments.format = arguments.format or "text"
     if arguments.shard.parts > 1 and arguments.format == "json":
         parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
     return arguments
@@ -120,8 +137,11 @@ def jobs_of(groups: list[Group], annotate: str | None = None) -> Iterator[Job]:
 
 
 def _free_name(name, taken):
-    """Return a name for the PNG copy of the image `name` that is not among `taken`, and add it."""
-    stem = "standard-input" if name == "-" else name[:-4] if name.lower().endswith(".png") else name
+    """Return a name for the annotated copy of the image `name` that is not among `taken`, and add it.
+
+    `number.jpg` becomes `number.png`; a second `number` becomes `number-2.png`. The sign # is kept for pages.
+    """
+    stem = "standard-input" if name == "-" else os.path.splitext(name)[0].replace("#", "_")
     number, free = 1, f"{stem}.png"
     while free.casefold() in taken:
         number += 1
@@ -143,12 +163,15 @@ def text_line(record: dict, alternatives: int | None) -> str:
     if not record["digits"]:
         return f"{name}: no digit found\n"
     tops = [" [" + ", ".join(f"{digit} {percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
-    return f"{name}: {record['text']} ({percent(record['confidence'])}){''.join(tops)}\n"
+    text = f"unsure: {record['text']}?" if record["unsure"] else record["text"]
+    return f"{name}: {text} ({percent(record['confidence'])}){''.join(tops)}\n"
 
 
 def json_text(record: dict) -> str:
     """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
     record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
+    if record["guess"]:
+        record["guess"] = {**record["guess"], "confidence": round(record["guess"]["confidence"], 6)}
     for key in {"file", "annotated"} & set(record):
         record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
     record["digits"] = [
@@ -198,11 +221,12 @@ def write_json(records: Iterable[dict], write: Callable[[str], object], alternat
 
 def write_csv(records: Iterable[dict], write: Callable[[str], object], alternatives: int | None, header: bool = True) -> None:
     """Write a table: one row per image; boxes as `x0 y0 x1 y1`, one per digit, separated by semicolons."""
-    before = csv_line(["file", "text", "confidence", "boxes", "error"]) if header else ""
+    before = csv_line(["file", "text", "confidence", "unsure", "boxes", "error"]) if header else ""
     for record in records:
         boxes = "; ".join(" ".join(map(str, one["box"])) for one in record["digits"])
         confidence = "" if record["confidence"] is None else f"{record['confidence']:.6f}"
-        write(before + csv_line([printable(record["file"]), record["text"], confidence, boxes, record["error"] or ""]))
+        unsure = "yes" if record["unsure"] else ""
+        write(before + csv_line([printable(record["file"]), record["text"], confidence, unsure, boxes, record["error"] or ""]))
         before = ""
 
 
@@ -212,7 +236,7 @@ WRITERS: dict[str, Callable] = {"text": write_text, "jsonl": write_jsonl, "json"
 def main(argv: list[str] | None = None) -> int:
     """Read the images that the command line names. Returns the exit status."""
     arguments = parse_arguments(argv)
-    from digits.reading import image_paths, reader
+    from digits.reading import image_paths, many_images, reader
 
     groups = image_paths.find_images(arguments.paths, arguments.recursive)
     if arguments.annotate:
@@ -226,12 +250,7 @@ def main(argv: list[str] | None = None) -> int:
     counts = {"read": 0, "failed": 0}
     first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
     options = {"header": arguments.shard.number == 1} if arguments.format == "csv" else {}  # only the first part has it
-    with _progress(last - first) as progress:
-
-        def write(text):
-            with progress.external_write_mode() if progress and sys.stdout.isatty() else contextlib.nullcontext():
-                sys.stdout.write(text)
-                sys.stdout.flush()  # whoever reads this need not wait for more
+    with _progress(last - first) as progress, _writing(arguments.output, progress) as write:
 
         def tell(sentence):
             with progress.external_write_mode(file=sys.stderr) if progress else contextlib.nullcontext():
@@ -244,14 +263,32 @@ def main(argv: list[str] | None = None) -> int:
                     for sentence in [*record["notes"], *([record["error"]] if record["error"] else [])]:
                         tell(sentence)
                 yield record
-                if progress:
+                if progress and record["page"] in (None, 1):  # the bar counts files: how many pages will come is not known
                     progress.update()
 
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
-        WRITERS[arguments.format](watched(reader.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
+        WRITERS[arguments.format](watched(many_images.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
     if counts["failed"] and arguments.format in ("json", "jsonl"):
         print(f'predict.py: {counts["failed"]} of {sum(counts.values())} could not be read; "error" says why.', file=sys.stderr)
     return 0 if not counts["failed"] else 1 if counts["read"] else 2
+
+
+@contextlib.contextmanager
+def _writing(path, progress):
+    """Give a function that writes text to the file `path`, which is there when the block has ended well, or to the screen."""
+    if path:
+        from digits.support import files
+
+        with files.atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+            yield file.write
+        return
+
+    def write(text):
+        with progress.external_write_mode() if progress and sys.stdout.isatty() else contextlib.nullcontext():
+            sys.stdout.write(text)
+            sys.stdout.flush()  # whoever reads this need not wait for more
+
+    yield write
 
 
 def _check_annotate(folder, groups):

@@ -8,6 +8,7 @@ Every room builds on the ones before it: support, inference, reading, then train
 folder use them all; nothing in here imports a script.
 """
 
-from digits.reading.reader import read_image, read_images
+from digits.reading.many_images import read_images
+from digits.reading.reader import read_image
 
 __all__ = ["read_image", "read_images"]

@@ -14,6 +14,7 @@ from PIL import Image
 
 import data_loader
 import predict
+from digits.reading import many_images
 from digits.support import constants
 
 COMMAND = [sys.executable, os.path.abspath(predict.__file__), "--model", str(constants.DEFAULT_MODEL)]
@@ -46,7 +47,7 @@ def test_processes_give_the_same_in_the_same_order(many, capsys, monkeypatch):
     records = read()
     assert [os.path.basename(record["file"]) for record in records] == [f"{number}.png" for number in range(330)]
     assert [number for number, record in enumerate(records) if record["error"]] == list(range(7, 330, 50))
-    monkeypatch.setattr(reader, "FEW_BATCHES", 1000)  # all in this process
+    monkeypatch.setattr(many_images, "FEW_BATCHES", 1000)  # all in this process
     assert read() == records
 
 

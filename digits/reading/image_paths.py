@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from digits.support.messages import printable, reason
 
-# The endings of a folder's images, and of pictures that cannot be read: none is left out in silence. A file that is
+# The endings of a folder's images, and of what may pass for one and cannot be read: none is left out in silence. A file that is
 # named on its own is always tried, whatever its ending.
 SUFFIXES = (
     ".png",
@@ -86,14 +86,18 @@ def find_images(paths: Iterable[str], recursive: bool = False) -> list[Group]:
     return groups
 
 
-def natural_key(name: str) -> str:
-    """Return the sort key (str) under which `page10` comes after `page9`: numbers by their length, then digits."""
+def natural_key(name: str) -> tuple[str, str]:
+    """Return the sort key under which `page10` comes after `page9`: numbers by their length, then digits.
+
+    Names that differ in leading zeros alone (`1.png`, `01.png`) are told apart by the names themselves, so that the order
+    never depends on the file system.
+    """
 
     def number(match):
         digits = match[0].lstrip("0")
         return f"{len(digits):03d}{digits}"
 
-    return re.sub("[0-9]+", number, name)
+    return re.sub("[0-9]+", number, name), name
 
 
 def _folder(top, recursive):

@@ -5,16 +5,21 @@ import os
 import random
 import socket
 import struct
+import sys
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
+import documents
 from conftest import ordinary_user
-from digits.reading import image_loader
-from digits.reading.image_loader import load_image
+from digits.reading import image_arrays, image_loader, pdf_pages
+from digits.reading.image_loader import load_image, load_pages
 from digits.support.messages import UserError
+
+pillow_heif.register_heif_opener()  # so that Pillow can write HEIC, too
 
 
 def encoded(image, kind="PNG", **options):
@@ -41,16 +46,30 @@ def whole(kind):
     return encoded(Image.effect_noise((64, 64), 80), kind)
 
 
+def with_size(data, width, height):
+    """Return a HEIC or AVIF file whose header promises another size."""
+    place = data.index(b"ispe") + 8
+    return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
+
+
 FAULTS = {
     "empty.png": (b"", "empty"),
     "text.png": (b"hello, world\n" * 20, "not an image"),
-    "paper.pdf": (b"%PDF-1.7\n", "PDF"),
+    "paper.pdf": (b"%PDF-1.7\n", "no PDF document"),
+    "short.pdf": (documents.HONEST[:500], "page|damaged"),
+    "locked.pdf": (documents.LOCKED, "locked with a password"),
+    "pages.pdf": (documents.MANY_PAGES, "1000000 pages, more than"),
     "logo.svg": (b'<?xml version="1.0"?><svg/>', "SVG"),
     "b.svg": (b"\n <svg/>", "SVG"),
     "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
     "pretends.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC.*JPEG"),
-    "new.avif": (b"\0\0\0\x18ftypavif", "AVIF"),
+    "head.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged"),
+    "head.avif": (b"\0\0\0\x18ftypavif", "damaged"),
+    "short.heic": (whole("HEIF")[:-800], "damaged"),
+    "short.avif": (whole("AVIF")[:-800], "damaged"),
+    "video.heic": (b"\0\0\0\x18ftypisom\0\0\0\0mif1heic", "not an image"),
+    "bomb.heic": (with_size(whole("HEIF"), 30000, 30000), "million|damaged"),
+    "bomb.avif": (with_size(whole("AVIF"), 30000, 30000), "million|damaged"),
     "short.png": (whole("PNG")[:-800], "damaged or inc"),
     "short.jpg": (whole("JPEG")[:-300], "damaged or inc"),
     "head.jpg": (whole("JPEG")[:30], "damaged"),
@@ -130,11 +149,33 @@ def test_endless_stream_is_cut_off(monkeypatch):
 
 def test_limit_is_about_decoding(monkeypatch):
     """A picture at the limit is read, one above it is refused before its pixels exist."""
-    assert image_loader.MAX_PIXELS >= 6000 * 4000
-    monkeypatch.setattr(image_loader, "MAX_PIXELS", 30 * 40)
+    assert image_arrays.MAX_PIXELS >= 6000 * 4000
+    monkeypatch.setattr(image_arrays, "MAX_PIXELS", 30 * 40)
     assert load_image(PICTURE).shape == (40, 30, 3)
     with pytest.raises(UserError, match="31 x 40 pixels"):
         load_image(png(31, 40))
+
+
+def test_endless_pages_are_given_up(monkeypatch, tmp_path):
+    """Four kilobytes that would take years to draw cost MAX_SECONDS and a sentence; what came before them is read."""
+    monkeypatch.setattr(pdf_pages, "MAX_SECONDS", 3)
+    (tmp_path / "endless.pdf").write_bytes(documents.ENDLESS)
+    first, second = load_pages(tmp_path / "endless.pdf")
+    assert first.image is not None and second.image is None
+    assert "page 2 of" in second.error and "takes more than 3 s" in second.error and second.error.endswith(".")
+
+
+def test_more_pages_than_are_read(monkeypatch):
+    monkeypatch.setattr(image_loader, "MAX_PAGES", 3)
+    image = Image.new("L", (8, 8))
+    (page,) = load_pages(encoded(image, "TIFF", save_all=True, append_images=[image] * 3), "fax.tif")
+    assert "fax.tif has more than the 3 pages" in page.error
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(UserError, match="pillow_heif is not installed; run `pip install -r requirements.txt`"):
+        load_image(whole("HEIF"))
 
 
 def test_mutated_files():
@@ -157,6 +198,8 @@ def test_mutated_files():
             (page.convert("RGBA"), "PNG", {}),
             (page.convert("CMYK"), "JPEG", {}),
             (page, "GIF", {"save_all": True, "append_images": [page]}),
+            (page, "AVIF", {}),
+            (page, "HEIF", {}),
         ]
     ]
     pictures = 0

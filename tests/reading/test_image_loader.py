@@ -6,11 +6,16 @@ import threading
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
-from digits.reading.image_loader import load_image, to_uint8
+import documents
+from digits.reading.image_arrays import to_uint8
+from digits.reading.image_loader import load_image, load_pages
 from digits.support.messages import UserError
+
+pillow_heif.register_heif_opener()  # so that Pillow can write HEIC, too
 
 PAPER, INK = 240, 20
 
@@ -61,6 +66,8 @@ def assert_shows_drawing(image, tolerance=0):
         ("WEBP", {"lossless": True}, 0),
         ("JPEG", {"quality": 95}, 12),
         ("JPEG", {"progressive": True}, 40),
+        ("AVIF", {"quality": 100}, 3),
+        ("HEIF", {"quality": -1}, 3),
     ],
 )
 def test_formats(kind, options, tolerance):
@@ -120,7 +127,7 @@ def test_big_endian_16_bit_tiff():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 def test_orientation(kind, orientation):
     """The picture is stored turned, the way back is in EXIF."""
     upright = Image.fromarray(drawing())
@@ -136,9 +143,9 @@ def test_orientation(kind, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(kind, {})
-    data = encoded(upright if stored is None else upright.transpose(stored), kind, exif=exif, **options)
-    assert_shows_drawing(load_image(data), 12 if kind == "JPEG" else 0)
+    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100}, "HEIF": {"quality": -1}}.get(kind, {})
+    data = encoded(upright if stored is None else upright.transpose(stored), kind, exif=exif.tobytes(), **options)
+    assert_shows_drawing(load_image(data), {"JPEG": 12, "AVIF": 3, "HEIF": 3}.get(kind, 0))
 
 
 def test_damaged_exif_does_not_cost_the_picture():
@@ -170,13 +177,16 @@ def test_white_ink_on_nothing_stays_visible():
     assert (load_image(image) == np.where(drawing() == INK, 255, 0)[..., None]).all()
 
 
-@pytest.mark.parametrize("kind, expected", [("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("TIFF", "pages")])
+@pytest.mark.parametrize(
+    "kind, expected",
+    [("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("AVIF", "frames"), ("HEIF", "images"), ("TIFF", "pages")],
+)
 def test_several_pictures_in_one_file(kind, expected):
     first, second = Image.fromarray(drawing()), Image.new("L", (30, 40), 0)
     notes = []
-    options = {"lossless": True} if kind == "WEBP" else {}
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}, "HEIF": {"quality": -1}}.get(kind, {})
     data = encoded(first, kind, save_all=True, append_images=[second], **options)
-    assert_shows_drawing(load_image(data, "both.x", notes), 1)
+    assert_shows_drawing(load_image(data, "both.x", notes), 3)
     assert notes == [f"both.x has several {expected}; the first was read."]
 
 
@@ -185,6 +195,71 @@ def test_one_picture_has_no_note():
     for kind in ("GIF", "WEBP", "PNG", "TIFF"):
         load_image(encoded(Image.fromarray(drawing()), kind), notes=notes)
     assert notes == []
+
+
+# --- pages -------------------------------------------------------------------------------------------------
+
+
+def numbers_and_sizes(source):
+    return [(page.number, page.image.shape[:2]) for page in load_pages(source)]
+
+
+def test_pages_of_a_pdf_are_drawn_at_200_dots_per_inch(tmp_path):
+    (tmp_path / "scan.x").write_bytes(documents.HONEST)
+    for source in (tmp_path / "scan.x", documents.HONEST, io.BytesIO(b"\r\n" + documents.HONEST)):
+        assert numbers_and_sizes(source) == [(1, (2339, 1653)), (2, (556, 834))]
+    first, second = (page.image for page in load_pages(documents.HONEST))
+    assert first[1000, 100].tolist() == [255] * 3 and first[1228, 833].max() < 10  # paper; where the strokes cross
+    assert (second == 255).all()
+    assert numbers_and_sizes(documents.pdf([(b"72 72", b"")])) == [(None, (200, 200))]
+
+
+def test_a_huge_page_of_a_pdf_is_drawn_smaller():
+    (page,) = load_pages(documents.HUGE)
+    assert page.image.shape[0] == page.image.shape[1] and 30e6 < page.image.shape[0] ** 2 < 33e6
+
+
+def test_scanned_page_of_a_pdf():
+    """The image that a scanner puts on a page is seen as it is."""
+    (page,) = load_pages(encoded(Image.fromarray(drawing()).resize((300, 400), 0), "PDF", resolution=200, quality=95))
+    assert page.image.shape == (400, 300, 3)
+    assert_shows_drawing(page.image[5::10, 5::10], 12)
+
+
+def test_pages_of_a_tiff():
+    second = Image.new("L", (30, 20), 0)
+    preview = Image.new("L", (3, 4), 0)
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    data = encoded(Image.fromarray(drawing()), "TIFF", save_all=True, append_images=[preview, second])
+    assert numbers_and_sizes(data) == [(1, (40, 30)), (2, (20, 30))]
+    assert numbers_and_sizes(encoded(second, "TIFF")) == [(None, (20, 30))]
+
+
+def test_a_damaged_page_does_not_cost_the_others():
+    noise = Image.effect_noise((64, 64), 80)
+    whole = encoded(noise, "TIFF", save_all=True, append_images=[noise] * 2, compression="tiff_lzw")
+    damaged = bytearray(whole)
+    damaged[whole.find(whole[8:40], 40) : whole.find(whole[8:40], 40) + 2000] = b"\xff" * 2000  # the second page's pixels
+    pages = list(load_pages(bytes(damaged), "scan.tif"))
+    assert [page.image is None for page in pages] == [False, True, False]
+    assert "page 2 of scan.tif is damaged" in pages[1].error
+    cut = list(load_pages(whole[: len(whole) * 2 // 3], "scan.tif"))
+    assert cut[0].image is not None and "of scan.tif is damaged" in cut[-1].error
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(orientation):
+    """The boxes of what is found in it are multiplied by `full_size`: it is that of the upright image."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.new("RGB", (2002, 1205), "white"), "JPEG", exif=exif)
+    ((image, number, full_size, error),) = load_pages(data, least_side=500)
+    upright = (1205, 2002) if orientation == 6 else (2002, 1205)
+    assert full_size == upright and number is None and error is None
+    assert image.shape[1::-1] == tuple(-(-side // 4) for side in upright)
+    assert load_image(data).shape[1::-1] == upright
+    ((image, _, full_size, _),) = load_pages(data, least_side=1002)
+    assert image.shape[1::-1] == upright and full_size in (None, upright)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (60000, 1), (1, 60000)])

@@ -1,0 +1,52 @@
+"""Why nothing was read: what was found in an image, what the network took it for, and the rule that refused it.
+
+digits, pictures = refused_digits(layout, probabilities)      # as a record's "digits", for `annotation.draw_reading`
+reason(layout)                                                # "nothing here is a digit beyond doubt: ..."
+"""
+
+import numpy as np
+
+from digits.reading import decoding
+from digits.reading.candidates import Layout
+from digits.support.messages import percent
+
+
+def refused_digits(layout: Layout, probabilities: np.ndarray) -> tuple[list[dict], np.ndarray]:
+    """Return what was found, each stroke or run of strokes once: the one that the network is surest of.
+
+    Args:
+        layout: candidates.Layout with N candidates.
+        probabilities: (N, 10) float, the network's answers.
+
+    Returns:
+        (list of D dicts "digit", "confidence", "box", "top", as in a record; (D, 28, 28) uint8, what the network saw).
+    """
+    seen: set[tuple[int, int]] = set()  # pieces (line, number) that are explained
+    chosen = []
+    first = min((line.version for line in layout.lines), default=0)  # the other versions hold the same ink
+    for i in np.argsort(-probabilities.max(axis=1), kind="stable"):
+        candidate = layout.candidates[i]
+        pieces = {(candidate.line, piece) for piece in range(candidate.first, candidate.last + 1)}
+        if candidate.line >= 0 and layout.lines[candidate.line].version == first and not pieces & seen:
+            seen |= pieces
+            chosen.append(i)
+    chosen.sort(key=lambda i: (layout.candidates[i].line, layout.candidates[i].first))
+    digits = []
+    for i in chosen:
+        order = np.argsort(-probabilities[i], kind="stable")
+        top = [[int(digit), float(probabilities[i][digit])] for digit in order[:2]]
+        digits.append({"digit": top[0][0], "confidence": top[0][1], "box": layout.boxes[i].tolist(), "top": top})
+    return digits, layout.pictures[chosen]
+
+
+def reason(layout: Layout, record: dict) -> str:
+    """Return, as a sentence, why nothing was read of a layout; `record` is what came of it."""
+    if not layout.lines:
+        return "No ink was found: nothing stands out from its paper."
+    if layout.clutter > decoding.MOST_CLUTTER:
+        return "What lies around these strokes is no plain paper: this looks like a photograph of things, not like writing."
+    boxes = "Each box shows the digit that it resembles most, and how sure the network is of it."
+    if record["guess"]:
+        guess = f"{record['guess']['text']} ({percent(record['guess']['confidence'])})"
+        return f"The likeliest reading, {guess}, is too uncertain to be given. {boxes}"
+    return f"Too little of this looks like a number. {boxes}"
