@@ -140,7 +140,7 @@ def describe(devices: OneDevice) -> str:
     if not gpus:
         name = f"the CPU, {os.cpu_count()} cores"
     else:
-        name = f"the GPU ({tf.config.experimental.get_device_details(gpus[0]).get('device_name', gpus[0].name)})"
+        name = f"the GPU ({tf.config.experimental.get_device_details(gpus[0]).get('device_name', 'of unknown name')})"
     if devices.replicas > 1:
         return f"{name}; {devices.replicas} replicas share each batch"
     return name + (f"; {len(gpus)} GPUs are here, and --strategy mirrored uses all" if len(gpus) > 1 else "")
