@@ -225,7 +225,7 @@ def draw_reading(inputs: Inputs) -> Figure:
 def draw_network(name: str, inputs: Inputs) -> Figure:
     """Return a figure of FIGURES that looks into the network; apart from `draw`, because it needs TensorFlow."""
     from digits.figures import dataset, network, results
-    from digits.inference import explanations
+    from digits.inference import embedding, explanations
 
     match name:
         case "architecture":
@@ -252,7 +252,7 @@ def draw_network(name: str, inputs: Inputs) -> Figure:
         case "embedding":
             images, labels = inputs.data.x_test[:EMBEDDED_DIGITS], inputs.data.y_test[:EMBEDDED_DIGITS]
             return dataset.embedding(
-                explanations.embed(explanations.last_features(inputs.model, images)),
+                embedding.embed(explanations.last_features(inputs.model, images)),
                 labels,
                 "Digits that the network finds alike lie together",
                 f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: misread",

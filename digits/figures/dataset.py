@@ -110,7 +110,7 @@ def embedding(
     """Draw images as points in the plane, each marked with its digit; a large digit marks where most of its kind are.
 
     Args:
-        points: (N, 2) float, such as of `explanations.embed`.
+        points: (N, 2) float, such as of `embedding.embed`.
         labels: (N,) integers 0 to 9.
         title, note: the heading.
         misread: (N,) bool or None; these points are ringed.

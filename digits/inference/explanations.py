@@ -2,18 +2,19 @@
 
     model = load_model()                                      # digits/inference/keras_model.py
     maps = stage_outputs(model, data.x_test[0])               # the feature maps of one digit
-    points = embed(last_features(model, data.x_test[:2000]))  # (2000, 2), points in the plane
+    features = last_features(model, data.x_test[:2000])       # (2000, F), what the last layer decides on
     evidence, read, rivals = saliency(model, data.x_test[:10])
 
-Works for any Keras model of 28x28 pixels to ten digits whose last layer is dense. digits/figures/network.py and
-digits/figures/dataset.py draw the results.
+Works for any Keras model of 28x28 pixels to ten digits whose last layer is dense. digits/figures/network.py draws
+the results.
 """
 
+import digits.inference.keras_model  # noqa: F401  first: it imports Keras without TensorFlow's start-up notes
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from digits.support.messages import UserError
 
@@ -66,25 +67,6 @@ def last_features(model: keras.Model, images: np.ndarray, batch_size: int = 500)
     """Return the last layer's input, (N, F) float32, for images (N, 28, 28) uint8. Raises UserError."""
     features = keras.Model(model.inputs[0], _last_dense(model).input)
     return features.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
-
-
-def embed(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Place vectors in the plane so that neighbours stay neighbours: t-SNE on their 50 principal components.
-
-    L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008. Large distances and the sizes of clusters
-    have no meaning.
-
-    Args:
-        vectors: (N, F) numbers, N at least 5.
-        seed: integer; the same seed on the same machine gives the same points.
-
-    Returns:
-        (N, 2) float32.
-    """
-    vectors = np.asarray(vectors, np.float32)
-    components = PCA(min(50, *vectors.shape), random_state=seed).fit_transform(vectors)
-    perplexity = min(30, (len(vectors) - 1) / 3)  # 30 is what scikit-learn and most papers take
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
 
 
 def saliency(

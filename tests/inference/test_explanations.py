@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from digits.inference import explanations
+from digits.inference import embedding, explanations
 from digits.support import messages
 from model import build_model
 
@@ -104,8 +104,8 @@ def test_model_that_does_not_end_in_a_dense_layer_is_refused():
 def test_embedding_keeps_neighbours_together():
     random = np.random.default_rng(0)
     groups = np.repeat([0, 1, 2], 20)
-    points = explanations.embed(random.normal(size=(60, 100)) + 9 * np.eye(3)[groups] @ random.normal(size=(3, 100)))
+    points = embedding.embed(random.normal(size=(60, 100)) + 9 * np.eye(3)[groups] @ random.normal(size=(3, 100)))
     assert points.shape == (60, 2)
     distances = np.linalg.norm(points[:, None] - points, axis=2) + np.diag(np.full(60, np.inf))
     assert (groups[distances.argmin(axis=1)] == groups).all()
-    assert explanations.embed(random.normal(size=(5, 3))).shape == (5, 2)  # the fewest
+    assert embedding.embed(random.normal(size=(5, 3))).shape == (5, 2)  # the fewest

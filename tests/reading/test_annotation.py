@@ -87,7 +87,7 @@ def test_labels_cover_neither_what_is_taken_nor_one_another():
     assert sum(place is not None for place in places) > 40
     for place in filter(None, places):
         x0, y0, x1, y1 = place.area
-        assert 0 <= x0 and 0 <= y0 and x1 < 520 and y1 < 520
+        assert x0 >= 0 and y0 >= 0 and x1 < 520 and y1 < 520
         assert not taken[y0 : y1 + 1, x0 : x1 + 1].any()
         taken[y0 : y1 + 1, x0 : x1 + 1] = True
 
