@@ -154,11 +154,11 @@ def time_photo(path, model, repeats):
     """Return (seconds from file to answer, seconds of decoding), medians in this process."""
     from digits.reading import image_loader, reader
 
-    reader = reader.ImageReader(reader.Settings(model))
+    image_reader = reader.ImageReader(reader.Settings(model))
     answers, decodings = [], []
     for _ in range(repeats + 1):  # the first also fills caches
         start = time.perf_counter()
-        reader.read([reader.Job(str(path), str(path))])
+        image_reader.read([reader.Job(str(path), str(path))])
         middle = time.perf_counter()
         image_loader.load_image(path)
         answers.append(middle - start)
