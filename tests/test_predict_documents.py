@@ -14,9 +14,9 @@ from PIL import Image
 import documents
 import predict
 from compose import number, paper, write
-from conftest import full_disk, run, start
 from digits.support import constants
 from digits.support.messages import UserError
+from helpers import full_disk, run, start
 
 
 def scan(*texts):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import train
-from conftest import command, full_disk, ordinary_user, run
 from digits.inference import model_files
 from digits.support import files
 from digits.support.messages import UserError
+from helpers import command, full_disk, ordinary_user, run
 from training_runs import assert_same_weights, weights_of
 
 # ---- a training from start to end ----

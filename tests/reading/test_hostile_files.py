@@ -6,9 +6,9 @@ import pytest
 
 import data_loader
 from benchmarks import faults
-from conftest import make_arrays
 from digits.support import idx
 from digits.support.messages import UserError
+from helpers import make_arrays
 
 
 def test_damaged_pictures(trained_path):

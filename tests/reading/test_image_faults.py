@@ -6,7 +6,6 @@ import random
 import socket
 import struct
 import sys
-import zlib
 
 import numpy as np
 import pillow_heif
@@ -14,32 +13,15 @@ import pytest
 from PIL import Image
 
 import documents
-from conftest import ordinary_user
 from digits.reading import image_arrays, image_loader, pdf_pages
 from digits.reading.image_loader import load_image, load_pages
 from digits.support.messages import UserError
+from helpers import encoded, ordinary_user, png
 
 pillow_heif.register_heif_opener()  # so that Pillow can write HEIC, too
 
 
-def encoded(image, kind="PNG", **options):
-    """Return a PIL image as the bytes of a file."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
 PICTURE = encoded(Image.new("L", (30, 40), 200))
-
-
-def png(width, height, depth=8, colour=0, data=b""):
-    """Return a PNG with any header."""
-
-    def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def whole(kind):

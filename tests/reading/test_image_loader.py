@@ -1,7 +1,6 @@
 """Every kind of picture becomes the same array."""
 
 import io
-import struct
 import threading
 import zlib
 
@@ -14,6 +13,7 @@ import documents
 from digits.reading.image_arrays import to_uint8
 from digits.reading.image_loader import load_image, load_pages
 from digits.support.messages import UserError
+from helpers import encoded, png
 
 pillow_heif.register_heif_opener()  # so that Pillow can write HEIC, too
 
@@ -26,23 +26,6 @@ def drawing():
     image[5:35, 6:10] = INK
     image[31:35, 6:24] = INK
     return image
-
-
-def png(width, height, depth=8, colour=0, data=b""):
-    """Return a PNG with any header."""
-
-    def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
-def encoded(image, kind="PNG", **options):
-    """Return a PIL image as the bytes of a file."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def assert_shows_drawing(image, tolerance=0):

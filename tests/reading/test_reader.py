@@ -13,9 +13,9 @@ from PIL import Image
 
 import documents
 from compose import number, paper, write
-from conftest import ROOT
 from digits import read_image, read_images
 from digits.support.messages import UserError
+from helpers import ROOT
 
 
 def page(text):

@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 
-from conftest import full_disk
 from digits.support.messages import UserError
 from digits.training import checkpoint
 from digits.training.progress import OTHER_DATA, Progress, Settings
+from helpers import full_disk
 
 SETTINGS = Settings(
     preset="quick",

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import train
-from conftest import TRAINING, full_disk, make_arrays, run, start
 from digits.inference import model_files
 from digits.support import files
 from digits.support.messages import UserError
 from digits.training import callbacks
+from helpers import TRAINING, full_disk, make_arrays, run, start
 from training_runs import assert_same_weights, weights_of
 
 

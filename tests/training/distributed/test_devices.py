@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import train
-from conftest import ROOT, make_arrays
 from digits.support import files
 from digits.support.messages import UserError
 from digits.training.distributed import cluster, devices
+from helpers import ROOT, free_ports, make_arrays
 
 # What a process runs whose weights are looked at: train.py, which also saves the weights that its replicas end with.
 # Arguments: the file for them, the number of logical devices into which to cut the processor, and those of train.py.
@@ -55,14 +55,6 @@ def options(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "a.npz"
     np.savez_compressed(path, **make_arrays(300))
     return ["--data", path, "--epochs", "2", "--preset", "mnist", "--worker-timeout", "300"]
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def start(folder, name, options, ports=(), index=0, devices=None):
