@@ -20,6 +20,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import tables
+from digits.inference.model_files import files_of
 from digits.support import command_line, files, messages
 from digits.support.command_line import Parser
 from train import PRESETS
@@ -34,16 +35,16 @@ COLUMNS = (
 def train_and_evaluate(preset, seed, folder, workers=1):
     """Return evaluate.py's metrics of one seed, with the minutes that training took; cached in `folder`."""
     name = f"{preset}-{seed}" + (f"-{workers}-workers" if workers > 1 else "")
-    model, reports = folder / f"{name}.keras", folder / name
-    if not model.with_suffix(".json").exists():
-        resume = ["--resume"] if model.with_suffix(".checkpoint.npz").exists() else []
-        options = ["--preset", preset, "--seed", str(seed), "--model", str(model), *resume]
+    model, reports = files_of(folder / f"{name}.keras"), folder / name
+    if not model.record.exists():
+        resume = ["--resume"] if model.checkpoint.exists() else []
+        options = ["--preset", preset, "--seed", str(seed), "--model", str(model.keras), *resume]
         run("train.py", *options, *(["--strategy", "multiworker"] if workers > 1 else []), workers=workers)
     if not (reports / "metrics.json").exists():
-        run("evaluate.py", "--model", str(model), "--output-dir", str(reports))
-    record, metrics = files.read_json(model.with_suffix(".json")), files.read_json(reports / "metrics.json")
+        run("evaluate.py", "--model", str(model.keras), "--output-dir", str(reports))
+    record, metrics = files.read_json(model.record), files.read_json(reports / "metrics.json")
     if metrics["model_sha256"] != record["model_sha256"]:
-        raise messages.UserError(f"{reports} is not of {model}; delete both and run this again.")
+        raise messages.UserError(f"{reports} is not of {model.keras}; delete both and run this again.")
     return metrics | {"minutes": record["duration_seconds"] / 60, "versions": record["versions"]}
 
 

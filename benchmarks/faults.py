@@ -1,10 +1,10 @@
-"""Really do what must not cost anybody work or safety, and count what went wrong. Every count should be 0.
+"""Cause faults that must not cost anybody work or safety, and count the failures. Every count should be 0.
 
     python benchmarks/faults.py > benchmarks/results/faults.md     # an hour on two cores
     python benchmarks/faults.py --quick                            # minutes
-    python benchmarks/faults.py --kills 0 --models 0 --images 500  # only pictures
+    python benchmarks/faults.py --kills 0 --models 0 --images 500  # only images
 
-Trainings are killed (kill -9) at random moments and resumed; pictures and model files are damaged at random and
+Trainings are killed (kill -9) at random moments and resumed; images and model files are damaged at random and
 read by the code that a user's command runs; writing fails as on a full disk. The same --seed does the same
 again. Damaged files are tried in processes of their own, so that a crash of a library is counted, too. A file
 that caused a fault is kept in --keep.
@@ -128,8 +128,8 @@ def mutate_model(content, rng):
     return buffer.getvalue()
 
 
-def pictures():
-    """Return pictures of digits as the bytes of files of many kinds."""
+def images():
+    """Return images of digits as the bytes of files of many kinds."""
     import numpy as np
     from PIL import Image
 
@@ -168,8 +168,8 @@ def pictures():
 # ---- one damaged file through the code that a command runs ----
 
 
-def try_picture(path, model_path):
-    """Read a damaged picture with predict.py. Returns the kind of fault, or None."""
+def try_image(path, model_path):
+    """Read a damaged image with predict.py. Returns the kind of fault, or None."""
     import predict
 
     out, err = io.StringIO(), io.StringIO()
@@ -201,8 +201,8 @@ def try_model(path, _):
 
 def try_files(kind, first, count, seed, model_path, keep=None):
     """Try damaged files number `first` to `first + count`. Returns a Counter of faults."""
-    originals = pictures() if kind == "images" else [pathlib.Path(model_path).read_bytes()]
-    suffix, damage, attempt = (".png", mutate, try_picture) if kind == "images" else (".keras", mutate_model, try_model)
+    originals = images() if kind == "images" else [pathlib.Path(model_path).read_bytes()]
+    suffix, damage, attempt = (".png", mutate, try_image) if kind == "images" else (".keras", mutate_model, try_model)
     faults = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder, f"whole{suffix}")
@@ -281,14 +281,15 @@ def same_weights(first, second):
 def kill_trainings(kills, folder, seed):
     """Kill a training at each of `kills` random moments, then go on with it. Returns (reference model, Counter)."""
     from digits.inference.keras_model import load_model
+    from digits.inference.model_files import files_of, read_history
     from digits.support.messages import UserError
 
     reference, faults, rng = folder / "reference.keras", collections.Counter(), random.Random(seed)
     done = train(*TRAINING, "--model", reference)
     if done.returncode:
         sys.exit(f"the training that was to be killed does not run:\n{done.stderr}")
-    history = json.loads(reference.with_suffix(".json").read_text())["history"]
-    seconds = min(epoch["seconds"] for epoch in history)
+    history = read_history(reference)
+    seconds, last = min(history["seconds"]), len(history["epoch"])
     for number in range(kills):
         path = folder / "killed.keras"
         if number % 2:  # half of the time a model of another training is there
@@ -300,11 +301,11 @@ def kill_trainings(kills, folder, seed):
             text=True,
         )
         # After 0 to all epochs, and then at any moment of the next one, or of the writing of the results.
-        epochs = rng.randrange(len(history) + 1)
+        epochs = rng.randrange(last + 1)
         while epochs and not process.stdout.readline().startswith(f"epoch {epochs}/"):
             if process.poll() is not None:
                 sys.exit("a training ended before it was killed")
-        time.sleep(rng.random() * (seconds if 0 < epochs < len(history) else 4))
+        time.sleep(rng.random() * (seconds if 0 < epochs < last else 4))
         process.kill()
         process.communicate()
         try:
@@ -314,15 +315,14 @@ def kill_trainings(kills, folder, seed):
                 faults["models lost"] += 1
         except UserError:
             faults["models that do not load"] += 1
-        resume = ["--resume"] if path.with_suffix(".checkpoint.npz").exists() else []
+        resume = ["--resume"] if files_of(path).checkpoint.exists() else []
         faults["resumed"] += len(resume)
         if train(*TRAINING, "--model", path, *resume).returncode:
             faults["wrong exit statuses"] += 1
         elif not same_weights(reference, path):
             faults["other weights"] += 1
         faults["litter"] += len(
-            set(os.listdir(folder))
-            - {f"{name}{end}" for name in ("reference", "killed") for end in (".keras", ".tflite", ".csv", ".json")}
+            set(os.listdir(folder)) - {f"{name}{end}" for name in ("reference", "killed") for end in (".keras", ".tflite", ".json")}
         )
         for file in folder.glob("*killed*"):
             file.unlink()
@@ -332,7 +332,7 @@ def kill_trainings(kills, folder, seed):
 def fill_disks(reference, folder):
     """Let every script write where no file can grow beyond a limit. Returns (number of runs, Counter of faults)."""
     image = folder / "digits.png"
-    image.write_bytes(pictures()[0])
+    image.write_bytes(images()[0])
     runs, faults = 0, collections.Counter()
     for limit in (0, 100, 10_000, 300_000, 2_000_000):
         for script, arguments in (
@@ -370,10 +370,10 @@ def row(what, count, faults, kinds):
 
 
 def main(argv=None):
-    """Print the table; the exit status is 1 when anything went wrong."""
+    """Print the table; the exit status is 1 after any failure."""
     parser = Parser(__doc__)
     parser.add_argument("--kills", type=int, metavar="N", help="trainings to kill (default: 25; quick: 3)")
-    parser.add_argument("--images", type=int, metavar="N", help="damaged pictures (default: 10000; quick: 1000)")
+    parser.add_argument("--images", type=int, metavar="N", help="damaged images (default: 10000; quick: 1000)")
     parser.add_argument("--models", type=int, metavar="N", help="damaged models (default: 1000; quick: 100)")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
@@ -393,7 +393,7 @@ def main(argv=None):
     print(
         f"`python benchmarks/faults.py --kills {arguments.kills} --images {arguments.images} --models {arguments.models} --seed "
         f"{arguments.seed}`, {time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {platform.system()}\n\n"
-        "| done | times | went wrong | of which |\n| --- | --- | --- | --- |",
+        "| fault | times | failures | kinds of failure |\n| --- | --- | --- | --- |",
         flush=True,
     )
     total = 0
@@ -415,7 +415,7 @@ def main(argv=None):
             ("models lost", "models that do not load", "wrong exit statuses", "other weights", "litter"),
         )
         report(
-            "damaged picture read",
+            "damaged image read",
             arguments.images,
             fuzz("images", arguments.images, arguments.seed, reference, arguments.keep),
             FAULTS,

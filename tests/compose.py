@@ -46,10 +46,10 @@ def number(text, size=(120, 400), height=70, pen=None, gap=0.85, x=25, y=25, ris
     return coverage
 
 
-def paste(coverage, picture, x, y, height):
-    """Put an MNIST picture (28, 28) uint8 into `coverage`, its ink `height` pixels high, corner at (x, y)."""
-    rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
-    ink = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def paste(coverage, image, x, y, height):
+    """Put an MNIST image (28, 28) uint8 into `coverage`, its ink `height` pixels high, corner at (x, y)."""
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     factor = height / ink.shape[0]
     ink = cv2.resize(ink, (max(1, round(ink.shape[1] * factor)), height), interpolation=cv2.INTER_CUBIC) / 255
     part = coverage[y : y + ink.shape[0], x : x + ink.shape[1]]

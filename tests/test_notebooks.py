@@ -14,7 +14,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def printed(notebook):
-    """What each code cell prints, and how many pictures it shows. (How a training comes out is drawn, not printed: it
+    """What each code cell prints, and how many images it shows. (How a training comes out is drawn, not printed: it
     differs in the last digits from machine to machine.)"""
     return [
         (

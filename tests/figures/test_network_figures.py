@@ -1,4 +1,4 @@
-"""digits/figures/network.py: what stands in the axes of each picture, and that nothing overlaps or is cut off."""
+"""digits/figures/network.py: what stands in the axes of each figure, and that nothing overlaps or is cut off."""
 
 import numpy as np
 

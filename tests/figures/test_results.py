@@ -78,9 +78,9 @@ def test_predictions_mark_wrong_ones(digits):
     probabilities = np.full((12, 10), 0.02)
     probabilities[np.arange(12), labels] = 0.82
     probabilities[3] = np.roll(probabilities[3], 5)
-    figure = results.predictions(images, labels, probabilities, note="drawn by lot")
+    figure = results.predictions(images, labels, probabilities, note="chosen at random")
     words = texts(figure)
-    assert "11 of these 12 digits read correctly" in words and "drawn by lot" in words
+    assert "11 of these 12 digits read correctly" in words and "chosen at random" in words
     assert "8  82.0 %\nlabel 3" in words and words.count("7  82.0 %") == 1
     marked = [text for text in figure.axes[0].texts if text.get_color() == results.VERMILLION]
     assert [text.get_text() for text in marked] == ["8  82.0 %\nlabel 3"]
