@@ -27,12 +27,15 @@ def test_pixels_are_scaled_inside(tiny):
     assert np.asarray(scale(np.array([[0.0, 51.0, 255.0]]))) == pytest.approx(np.array([[0, 0.2, 1]]))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4])
-def test_dropout_hides_the_share_that_was_asked_for(share):
-    network = build_model(blocks=((4,), (8,)), dropout=share)
-    dropout = network.get_layer("dropout")
-    hidden = np.asarray(dropout(np.ones((1, 100_000), np.float32), training=True)) == 0
-    assert hidden.mean() == pytest.approx(share, abs=0.01)
+@pytest.mark.parametrize("options, share", [({}, 0.3), ({"dropout": 0.0}, 0.0), ({"dropout": 0.5}, 0.5)])
+def test_training_hides_a_share_of_the_last_features(options, share):
+    network = build_model(blocks=((4,), (8,)), **options)
+    features = next(before for before, layer in zip(network.layers, network.layers[1:]) if "dropout" in layer.name).output
+    last = network.layers[-1].input
+    both = type(network)(network.inputs[0], [features, last])
+    given, kept = both(np.random.default_rng(0).integers(0, 256, (200, 28, 28, 1)), training=True)
+    hidden = (np.asarray(kept) == 0) & (np.asarray(given) != 0)
+    assert hidden.sum() / (np.asarray(given) != 0).sum() == pytest.approx(share, abs=0.01)
 
 
 def test_the_script_prints_the_layers_and_nothing_else():
