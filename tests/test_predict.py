@@ -274,6 +274,7 @@ def test_export_instead_of_the_model(capsys, digits):
     assert status == 2 and out == "" and len(err.splitlines()) == 1 and "mnist_cnn.tflite is not a .keras file" in err
 
 
+@pytest.mark.slow
 def test_fallback_is_said_once(digits, tmp_path):
     """Without its record the model is read by Keras, with the same answer."""
     (tmp_path / "alone.keras").write_bytes(constants.DEFAULT_MODEL.read_bytes())

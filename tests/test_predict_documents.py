@@ -122,6 +122,7 @@ def test_a_shard_is_the_same_part_whatever_the_file_system(folder):
     assert names == ["001.png", "01.png", "1.png", *NAMES]
 
 
+@pytest.mark.slow
 def test_a_warning_about_the_model_is_said_once(folder, tmp_path):
     """A record of another training; and images so large that each would go to a process alone."""
     model = tmp_path / "model" / "mine.keras"

@@ -174,7 +174,7 @@ def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
     except filelock.Timeout as error:
         raise UserError(f"{purpose} is running; wait for it to end, or choose another name.") from error
     except (OSError, NotImplementedError) as error:
-        raise UserError(f"cannot lock {printable(path)}: {reason(error)}; choose a place you may write to.") from error
+        raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
     try:
         yield
     finally:

@@ -240,6 +240,7 @@ def composed_images(mnist, count, generator):
         yield image, labels
 
 
+@pytest.mark.slow
 def test_accuracy_on_500_composed_images(mnist, reader):
     images, labels = zip(*composed_images(mnist, 500, np.random.default_rng(11)))
     right = [record["text"] == label for record, label in zip(reader.read(list(images)), labels)]

@@ -98,6 +98,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_beside_modules_of_the_same_names_and_from_any_folder(tmp_path):
     """A program has a model.py, a data_loader.py and a training/ of its own, and images for several processes."""
     program = tmp_path / "program"
