@@ -206,6 +206,9 @@ def draw(name: str, inputs: Inputs) -> Figure:
 def draw_augmentation(images: np.ndarray) -> Figure:
     """Return a figure of (N, 28, 28) uint8 images as they are and as training changes them."""
     from digits.figures import dataset
+    from digits.inference.keras_model import start_tensorflow
+
+    start_tensorflow()
     from digits.training.augmentation import augment
 
     copies = images.repeat(VARIANTS, axis=0)[..., None].astype("float32")

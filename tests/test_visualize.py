@@ -55,6 +55,14 @@ def test_draws_the_named_figures_only(arguments, tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
+def test_nothing_but_the_result_appears(arguments, tmp_path):
+    """By the command line, where TensorFlow starts; each of these figures starts it in another way."""
+    for name in ("augmentation", "filters"):
+        done = run("visualize.py", name, *arguments, "--output-dir", tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {tmp_path / name}.png\n", "")
+
+
 def test_unknown_name_is_refused_with_the_known_ones(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         visualize.main([*arguments, "--output-dir", str(tmp_path / "figures"), "filters", "fliters"])
