@@ -29,19 +29,18 @@ def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[path
         folder: write a folder of files instead.
 
     Yields:
-        pathlib.Path in the same folder, whose name ends as `path` does (Keras insists on `.keras`): of an empty file, or
-        of an empty folder.
+        pathlib.Path of an empty file (or folder) beside it, whose name ends as `path` does (Keras insists on `.keras`).
 
     Raises:
         UserError: the file cannot be written (full disk, permissions).
     """
-    path = pathlib.Path(os.path.abspath(path))
+    path, given = pathlib.Path(os.path.abspath(path)), path
     # Named before it is made: an interruption between the two leaves nothing behind.
     temporary = _temporary_name(path, secrets.token_hex(4))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.is_dir() != folder:
-            raise UserError(f"{printable(path)} is a {'file' if folder else 'folder'}; choose another name.")
+            raise UserError(f"{printable(given)} is a {'file' if folder else 'folder'}; choose another name.")
         temporary.mkdir() if folder else temporary.touch(exist_ok=False)
         yield temporary
         for written in filter(pathlib.Path.is_file, (temporary, *temporary.rglob("*"))):
@@ -54,7 +53,7 @@ def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[path
         _sync_folder(path.parent)
     except OSError as error:
         raise UserError(
-            f"cannot write {printable(path)}: {reason(error)}; free some space, or choose a place you may write to."
+            f"cannot write {printable(given)}: {reason(error)}; free some space, or choose a place you may write to."
         ) from error
     finally:
         _remove(temporary)
@@ -80,20 +79,20 @@ def _remove(path):
 def _swap(first, second):
     """Swap the names of two folders in one step, so that neither name is missing at any moment.
 
-    A rename cannot replace a folder that holds files, and two renames have a moment in between. Linux can swap; elsewhere
-    this raises UserError.
+    A rename cannot replace a folder that holds files, and between two renames the name is missing. Linux can swap.
+
+    Raises:
+        UserError: this system cannot.
     """
     import ctypes
 
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, see man 2 renameat2
     try:
         swap = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, TypeError) as error:  # macOS, Windows
-        raise UserError(
-            f"{printable(second)} is there, and cannot be replaced in one step; remove it, or choose another name."
-        ) from error
-    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, man 2 renameat2
-    if swap(here, os.fsencode(first), here, os.fsencode(second), exchange):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        if swap(here, os.fsencode(first), here, os.fsencode(second), exchange):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    except (AttributeError, TypeError, OSError) as error:  # macOS and Windows have no such function
+        raise UserError(f"{printable(second)} cannot be replaced in one step here; remove it first.") from error
 
 
 def _sync_folder(folder):
