@@ -35,7 +35,9 @@ _NO_PAGE = 0b101  # bits of TIFF's NewSubfileType: a preview of another page, a 
 _NEW_SUBFILE_TYPE = 254
 
 
-def load_image(source: Source, name: str | None = None, notes: list[str] | None = None) -> np.ndarray:
+def load_image(
+    source: Source, name: str | None = None, notes: list[str] | None = None, least_side: int | None = None
+) -> np.ndarray:
     """Return an image as it should be seen, at its full size.
 
     EXIF orientation is applied; transparency is flattened on white, or on black where nothing would show
@@ -47,6 +49,7 @@ def load_image(source: Source, name: str | None = None, notes: list[str] | None 
             array of numbers (H, W), (H, W, 1), (H, W, 3) or (H, W, 4, the last channel alpha).
         name: what to call the image in messages (default: its path, or "the image").
         notes: a list that receives a sentence for each part of the source that was left out.
+        least_side: when given, a large JPEG may come smaller; see `load_pages`.
 
     Returns:
         (H, W, 3) uint8 array, RGB. It may share memory with `source` or be read-only.
@@ -55,7 +58,7 @@ def load_image(source: Source, name: str | None = None, notes: list[str] | None 
         UserError: there is no such image, it cannot be decoded, or it has more than `image_arrays.MAX_PIXELS` pixels.
     """
     notes = [] if notes is None else notes
-    with contextlib.closing(load_pages(source, name, notes)) as pages:
+    with contextlib.closing(load_pages(source, name, notes, least_side)) as pages:
         page = next(pages)
     if page.image is None:
         raise UserError(page.error)
