@@ -378,7 +378,8 @@ def test_help_imports_nothing_heavy():
 def test_one_image_needs_neither_tensorflow_nor_processes(digits):
     code = (
         "import sys, predict; predict.main(sys.argv[1:]);"
-        "print(sorted({'tensorflow', 'keras', 'tqdm', 'multiprocessing', 'csv', 'matplotlib'} & set(sys.modules)))"
+        "print(sorted({'tensorflow', 'keras', 'tqdm', 'multiprocessing', 'pillow_heif', 'pypdfium2', 'csv', 'matplotlib'}"
+        " & set(sys.modules)))"
     )
     process = subprocess.run(
         [sys.executable, "-c", code, "--model", constants.DEFAULT_MODEL, digits / "1.png"],
