@@ -116,7 +116,7 @@ def test_patterns(capsys, digits):
 
 
 def test_natural_key():
-    names = ["b1", "a10", "a09", "a9", "a09b", "a", "10", "9", "é2", "a1" + "0" * 300]
+    names = ["b1", "a10", "a9", "a09", "a09b", "a", "10", "9", "é2", "a1" + "0" * 300]
     assert sorted(names, key=image_paths.natural_key) == ["9", "10", "a", "a09", "a9", "a09b", "a10", "a1" + "0" * 300, "b1", "é2"]
 
 
