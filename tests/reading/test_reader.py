@@ -33,21 +33,22 @@ def tiff(tmp_path_factory):
 
 
 def test_threads_give_the_answers_of_one(mnist):
+    """8 threads with 50 calls each, the first of which load the network."""
     images = [*mnist.x_test[:9], page("31")]
-    expected = [read_image(image) for image in images]
-    answers: list[bool] = []
+    answers: list[tuple[int, dict]] = []
 
     def read_many(first):
         for turn in range(50):
             place = (first + turn) % len(images)
-            answers.append(read_image(images[place]) == expected[place])
+            answers.append((place, read_image(images[place], top_k=7)))  # so many alternatives that no test has a reader for it
 
     threads = [threading.Thread(target=read_many, args=(thread,)) for thread in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [True] * 400
+    expected = [read_image(image, top_k=7) for image in images]
+    assert len(answers) == 400 and all(answer == expected[place] for place, answer in answers)
 
 
 def test_read_image_of_a_document_is_its_first_page(tiff):
