@@ -30,7 +30,7 @@ from digits.support import command_line, files
 from digits.support.command_line import Parser
 from digits.support.messages import printable
 
-SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "model.py")
+SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "app.py")
 TIGHT_LOOP = """
 import sys, numpy as np
 from PIL import Image
