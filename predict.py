@@ -107,10 +107,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.output:
         ending = os.path.splitext(arguments.output)[1].lower().removeprefix(".")
-        if ending not in set(WRITERS) - {"text"}:
-            parser.error("--output needs a FILE that ends in .csv, .jsonl or .json")
-        if arguments.format not in (None, ending):
-            parser.error(f"--format {arguments.format} does not go with --output {printable(arguments.output)}; leave it out")
+        if ending not in ("csv", "jsonl", "json") or arguments.format not in (None, ending):
+            parser.error("--output needs a FILE that ends in .csv, .jsonl or .json, and no other --format")
         arguments.format = ending
     arguments.format = arguments.format or "text"
     if arguments.shard.parts > 1 and arguments.format == "json":
@@ -143,10 +141,8 @@ def _free_name(name, taken):
     `number.jpg` becomes `number.png`; a second `number` becomes `number-2.png`. The sign # is kept for pages.
     """
     stem = "standard-input" if name == "-" else os.path.splitext(name)[0].replace("#", "_")
-    number, free = 1, f"{stem}.png"
-    while free.casefold() in taken:
-        number += 1
-        free = f"{stem}-{number}.png"
+    names = itertools.chain([f"{stem}.png"], (f"{stem}-{number}.png" for number in itertools.count(2)))
+    free = next(name for name in names if name.casefold() not in taken)
     taken.add(free.casefold())
     return free
 

@@ -12,7 +12,7 @@ from digits.support.messages import percent
 
 
 def refused_digits(layout: Layout, probabilities: np.ndarray) -> tuple[list[dict], np.ndarray]:
-    """Return what was found, each stroke once: alone or with neighbours, as the network is surest.
+    """Return what was found, each stroke or run of strokes once: the one that the network is surest of.
 
     Args:
         layout: candidates.Layout with N candidates.
