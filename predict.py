@@ -18,7 +18,8 @@ front, and control characters in names appear escaped.
 
 PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, HEIC, AVIF and PDF are read. Of a PDF or TIFF of several pages each gives a
 record of its own, "scan.pdf#2" with "page": 2; where there is a single page, "page" is null and the name stays as it is.
-Boxes on a page of a PDF are in pixels of 1/200 inch.
+Boxes on a page of a PDF are in pixels of 1/200 inch. The annotated copy of "number.jpg" is "number.png", that of the
+page "scan#2.png"; a second image of the same name gets "number-2.png". Only annotated copies are ever replaced.
 
 Images are read in the order given, a folder's in natural order, and each result is written as soon as it is
 there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
@@ -106,10 +107,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.output:
         ending = os.path.splitext(arguments.output)[1].lower().removeprefix(".")
-        if ending not in set(WRITERS) - {"text"}:
-            parser.error("--output needs a FILE that ends in .csv, .jsonl or .json")
-        if arguments.format not in (None, ending):
-            parser.error(f"--format {arguments.format} does not go with --output {printable(arguments.output)}; leave it out")
+        if ending not in ("csv", "jsonl", "json") or arguments.format not in (None, ending):
+            parser.error("--output needs a FILE that ends in .csv, .jsonl or .json, and no other --format")
         arguments.format = ending
     arguments.format = arguments.format or "text"
     if arguments.shard.parts > 1 and arguments.format == "json":
@@ -142,10 +141,8 @@ def _free_name(name, taken):
     `number.jpg` becomes `number.png`; a second `number` becomes `number-2.png`. The sign # is kept for pages.
     """
     stem = "standard-input" if name == "-" else os.path.splitext(name)[0].replace("#", "_")
-    number, free = 1, f"{stem}.png"
-    while free.casefold() in taken:
-        number += 1
-        free = f"{stem}-{number}.png"
+    names = itertools.chain([f"{stem}.png"], (f"{stem}-{number}.png" for number in itertools.count(2)))
+    free = next(name for name in names if name.casefold() not in taken)
     taken.add(free.casefold())
     return free
 
@@ -250,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
     counts = {"read": 0, "failed": 0}
     first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
     options = {"header": arguments.shard.number == 1} if arguments.format == "csv" else {}  # only the first part has it
-    with _progress(last - first) as progress, _writing(arguments.output, progress) as write:
+    with _progress(last - first, bool(arguments.output)) as progress, _writing(arguments.output, progress) as write:
 
         def tell(sentence):
             with progress.external_write_mode(file=sys.stderr) if progress else contextlib.nullcontext():
@@ -263,7 +260,8 @@ def main(argv: list[str] | None = None) -> int:
                     for sentence in [*record["notes"], *([record["error"]] if record["error"] else [])]:
                         tell(sentence)
                 yield record
-                if progress and record["page"] in (None, 1):  # the bar counts files: how many pages will come is not known
+                if progress:
+                    progress.total += record["page"] not in (None, 1)  # how many pages will come is not known beforehand
                     progress.update()
 
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
@@ -303,9 +301,9 @@ def _check_annotate(folder, groups):
         raise UserError(f"{printable(folder)} holds images that are to be read; choose another folder for --annotate.")
 
 
-def _progress(total):
-    """Return a progress bar on standard error, or a stand-in where nobody would see it."""
-    if total < PROGRESS_FROM or sys.stderr is None or not sys.stderr.isatty():
+def _progress(total, wanted):
+    """Return a progress bar on standard error, or a stand-in where nobody would see it or, unless it is wanted, need it."""
+    if (total < PROGRESS_FROM and not wanted) or sys.stderr is None or not sys.stderr.isatty():
         return contextlib.nullcontext()
     from tqdm import tqdm
 

@@ -129,12 +129,14 @@ def mutate_model(content, rng):
 
 
 def images():
-    """Return images of digits as the bytes of files of many kinds."""
+    """Return images of digits as the bytes of files of many kinds, documents of several pages among them."""
     import numpy as np
+    import pillow_heif
     from PIL import Image
 
     from data_loader import load_mnist
 
+    pillow_heif.register_heif_opener()
     data = load_mnist()
     grey = Image.fromarray(255 - np.hstack(data.x_test[:3])).resize((168, 56))
     found = []
@@ -157,6 +159,13 @@ def images():
         ("RGB", "WEBP", {}),
         ("RGB", "PPM", {}),
         ("1", "PPM", {}),
+        ("L", "TIFF", {"save_all": True, "append_images": [grey, grey]}),
+        ("RGB", "HEIF", {}),
+        ("L", "HEIF", {}),
+        ("RGBA", "AVIF", {}),
+        ("L", "AVIF", {}),
+        ("L", "PDF", {}),
+        ("1", "PDF", {"save_all": True, "append_images": [grey, grey]}),
     ):
         buffer = io.BytesIO()
         image = Image.fromarray(np.asarray(grey).astype("uint16") * 257) if mode == "I;16" else grey.convert(mode)
@@ -175,11 +184,12 @@ def try_image(path, model_path):
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = predict.main([str(path), "--model", str(model_path)])
+            status = predict.main([str(path), "--model", str(model_path), "--format", "jsonl"])
     except Exception:
         return "tracebacks"
-    lines = out.getvalue().count("\n")
-    good = (status == 0 and lines == 1) or (status == 2 and lines == 0 and err.getvalue().count("\n") >= 1)
+    errors = [json.loads(line)["error"] for line in out.getvalue().splitlines()]  # of each page
+    told = all(error is None or ("\n" not in error and error.endswith(".")) for error in errors)
+    good = told and errors and status == (0 if not any(errors) else 2 if all(errors) else 1)
     return None if good and "Traceback" not in err.getvalue() else "wrong exit statuses"
 
 

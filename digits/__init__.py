@@ -1,8 +1,9 @@
 """Read handwritten digits in images.
 
-    from digits import read_image
+    from digits import read_image, read_images
     record = read_image("photo.jpg")             # a path, a PIL image or a NumPy array
     record["text"], record["confidence"]         # "2026", 0.97
+    for record in read_images(["a.png", "b.pdf"]): ...   # many, with several processes, and every page of a document
 
 Every room builds on the ones before it: support, inference, reading, then training and figures. The scripts beside this
 folder use them all; nothing in here imports a script.

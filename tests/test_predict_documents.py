@@ -89,7 +89,7 @@ def test_output_is_what_the_format_gives(folder, ending, capsys):
 def test_output_of_a_wrong_kind(folder, capsys):
     for arguments, fault in (
         (["--output", "answers.txt"], ".csv, .jsonl or .json"),
-        (["--output", "answers.csv", "--format", "json"], "does not go with"),
+        (["--output", "answers.csv", "--format", "json"], "no other --format"),
         (["--output", "answers.json", "--shard", "1/2"], "--shard"),
     ):
         with pytest.raises(SystemExit) as ended:

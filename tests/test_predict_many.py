@@ -103,12 +103,14 @@ def test_no_process_is_left_behind(many, how):
         time.sleep(0.1)
 
 
-def test_progress_bar_only_on_a_terminal(many, tmp_path):
+@pytest.mark.parametrize("option", ["--format", "--output"])
+def test_progress_bar_only_on_a_terminal(many, tmp_path, option):
     pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-    with open(tmp_path / "out.jsonl", "w") as out:
-        process = subprocess.Popen([*COMMAND, "--format", "jsonl", many], stdout=out, stderr=end)
+    arguments = ["--format", "jsonl"] if option == "--format" else ["--output", tmp_path / "out.jsonl"]
+    with open(tmp_path / ("out.jsonl" if option == "--format" else "nothing"), "w") as out:
+        process = subprocess.Popen([*COMMAND, *arguments, many], stdout=out, stderr=end)
     os.close(end)
     shown = b""
     try:

@@ -21,7 +21,7 @@ from digits.support.messages import UserError, percent, printable
 
 LONG_SIDE = 560, 1600  # the image is drawn at least and at most this long
 LEAST_WIDTH = 560  # of the whole drawing, so that the title has room
-TILES = 5, 4, 3, 2  # how often the 28x28 images are enlarged: as often as the grid has room
+TILES = 5, 4, 3, 2, 1  # how often the 28x28 images are enlarged, and twice at least: as often as the grid has room
 TITLE_LINES, NOTE_LINES = 3, 4
 GAP = 18
 SURE, UNSURE, REFUSED = (0, 114, 178), (213, 94, 0), (150, 60, 120)  # after Okabe & Ito 2008, "Color Universal Design"
@@ -130,8 +130,9 @@ def _draw_boxes(photo, page, digits, refused, unit):
         return canvas
     full_width, full_height = page.full_size or page.image.shape[1::-1]
     factors = np.array([photo.width / full_width, photo.height / full_height] * 2)
-    line = max(2, round(max(photo.size) / 600))
-    boxes = (np.array([digit["box"] for digit in digits]) * factors + margin + np.array([-line, -line, line, line])).round()
+    boxes = np.array([digit["box"] for digit in digits]) * factors + margin
+    line = int(np.clip(np.median(boxes[:, 3] - boxes[:, 1]) / 30, 1, 4))
+    boxes = (boxes + np.array([-line, -line, line, line])).round()
     taken = np.zeros((canvas.height, canvas.width), bool)
     mask = Image.fromarray(find_ink(page.image).mask).resize(photo.size)
     taken[margin : margin + photo.height, margin : margin + photo.width] = np.asarray(mask)
@@ -156,7 +157,7 @@ def _draw_grid(digits, pictures, width, height, unit, refused):
     if not digits:
         return None
     for times in TILES:
-        side = 28 * round(times * unit)
+        side = 28 * max(2, round(times * unit))
         gap = max(8, side // 8)
         tile_width, tile_height = side + gap, side + _caption_height(side) + gap
         columns = max(1, (width + gap) // tile_width)

@@ -188,12 +188,13 @@ def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tupl
     return [*low, *np.clip(high.astype(int), low + 1, limit)]
 
 
-def find_candidates(image: np.ndarray, invert: str = "auto") -> Layout:
+def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[int, int] | None = None) -> Layout:
     """Find the candidates for digits in a picture.
 
     Args:
         image: (H, W) or (H, W, 3) uint8, upright.
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+        full_size: (width, height) of the original image where `image` is a smaller copy: boxes are in pixels of the original.
 
     Returns:
         Layout; without ink it has one empty picture, of no line (-1).
@@ -207,7 +208,10 @@ def find_candidates(image: np.ndarray, invert: str = "auto") -> Layout:
     candidates: list[Candidate] = []
     lines: list[Line] = []
     ink = inks.find_ink(image, invert)
+    shape = image.shape[:2] if full_size is None else full_size[::-1]
+    enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
     for version, (strokes, matrix, cost) in enumerate(versions(ink)):
+        matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
         start = len(candidates)
         for line in group_lines(strokes.boxes):
@@ -229,7 +233,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto") -> Layout:
                     order = box[np.argsort(box[:, 0])]
                     gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
                     pictures.append(mnist_normalise(mask))
-                    boxes.append(original_box(x, y, w, h, matrix, image.shape))
+                    boxes.append(original_box(x, y, w, h, matrix, shape))
                     candidates.append(
                         Candidate(
                             len(lines) - 1,
@@ -244,7 +248,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto") -> Layout:
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         pictures.append(np.zeros((28, 28), np.uint8))
-        boxes.append([0, 0, image.shape[1], image.shape[0]])
+        boxes.append([0, 0, shape[1], shape[0]])
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
     return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
 

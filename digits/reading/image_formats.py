@@ -16,6 +16,8 @@ from PIL import Image
 
 from digits.support.messages import UserError
 
+MAX_PAGES = 2000  # of a document: more are a mistake, or meant to keep the reader busy
+
 _SIGNATURES = {
     "PNG": rb"\x89PNG",
     "JPEG": rb"\xff\xd8\xff",

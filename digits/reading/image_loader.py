@@ -14,7 +14,6 @@ import contextlib
 import io
 import os
 import stat
-import tempfile
 import warnings
 from collections.abc import Generator
 from typing import BinaryIO
@@ -22,20 +21,21 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from digits.reading import image_arrays, image_formats, pdf_pages
-from digits.reading.image_formats import Page
+from digits.reading import image_arrays, image_formats
+from digits.reading.image_formats import MAX_PAGES, Page
 from digits.support import native_output
 from digits.support.messages import UserError, printable, reason
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray  # what `load_image` takes
 MAX_STREAM_BYTES = 1 << 29  # a stream has no size to look at beforehand
-MAX_PAGES = pdf_pages.MAX_PAGES  # of a TIFF, too
 warnings.filterwarnings("ignore", module="PIL")  # about damaged files; `catch_warnings` is not safe for threads
 _NO_PAGE = 0b101  # bits of TIFF's NewSubfileType: a preview of another page, a mask for it
 _NEW_SUBFILE_TYPE = 254
 
 
-def load_image(source: Source, name: str | None = None, notes: list[str] | None = None) -> np.ndarray:
+def load_image(
+    source: Source, name: str | None = None, notes: list[str] | None = None, least_side: int | None = None
+) -> np.ndarray:
     """Return an image as it should be seen, at its full size.
 
     EXIF orientation is applied; transparency is flattened on white, or on black where nothing would show
@@ -47,6 +47,7 @@ def load_image(source: Source, name: str | None = None, notes: list[str] | None 
             array of numbers (H, W), (H, W, 1), (H, W, 3) or (H, W, 4, the last channel alpha).
         name: what to call the image in messages (default: its path, or "the image").
         notes: a list that receives a sentence for each part of the source that was left out.
+        least_side: when given, a large JPEG may come smaller; see `load_pages`.
 
     Returns:
         (H, W, 3) uint8 array, RGB. It may share memory with `source` or be read-only.
@@ -55,7 +56,7 @@ def load_image(source: Source, name: str | None = None, notes: list[str] | None 
         UserError: there is no such image, it cannot be decoded, or it has more than `image_arrays.MAX_PIXELS` pixels.
     """
     notes = [] if notes is None else notes
-    with contextlib.closing(load_pages(source, name, notes)) as pages:
+    with contextlib.closing(load_pages(source, name, notes, least_side)) as pages:
         page = next(pages)
     if page.image is None:
         raise UserError(page.error)
@@ -98,7 +99,7 @@ def _pages(source, called, notes, least_side):
         with _open_file(source, called) as file:
             yield from _read_pages(file, called, notes, least_side)
     elif isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
-        data = _read_stream(source, called) if hasattr(source, "read") else bytes(source)
+        data = _read_stream(source if hasattr(source, "read") else io.BytesIO(source), called)
         yield from _read_pages(io.BytesIO(data), called, notes, least_side)
     else:
         yield Page(image_arrays.from_numbers(source, called))
@@ -131,6 +132,10 @@ def _only_page(file, kind, name, notes, least_side):
 
 def _pdf_pages(file, name):
     """Yield the pages of a PDF; see `load_pages`."""
+    import tempfile  # here and not above: few images are PDFs
+
+    from digits.reading import pdf_pages
+
     with contextlib.ExitStack() as stack:
         if isinstance(file, io.BytesIO):  # the process that draws needs a real file
             content, file = file.getbuffer(), stack.enter_context(tempfile.TemporaryFile())
@@ -209,7 +214,7 @@ def _sentence(error, name):
         return f"{name} has more than the {image_arrays.MAX_PIXELS / 1e6:.0f} million pixels that are read; scale it down."
     if isinstance(error, MemoryError):
         return f"{name} does not fit into memory; scale it down."
-    why = "its end is missing" if "truncated" in str(error) else printable(reason(error)).rstrip(".")
+    why = "its end is missing" if "truncated" in str(error) else printable(reason(error).splitlines()[0]).rstrip(".")
     if isinstance(error, UnidentifiedImageError):
         why = "no image can be made of what follows its first bytes"
     return f"{name} is damaged or incomplete ({why}); save or download it again."

@@ -17,14 +17,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from digits.reading.image_formats import Page
+from digits.reading.image_formats import MAX_PAGES, Page
 from digits.support.messages import UserError
 
 DPI = 200  # as office scanners; a digit of 5 mm is 40 pixels high
 MAX_PIXELS = 32_000_000  # of a page: larger ones (A1 has 31 million) are drawn at fewer dots per inch
-MAX_PAGES = 2000
 MAX_SECONDS = 20  # for one page
-MAX_BYTES = 2 << 30  # of memory, of which PDFium reserves a part that it never uses
+MAX_BYTES = 1 << 30  # of memory, of which PDFium reserves a part that it never uses
 
 _SENTENCES = {
     "package": "is a PDF document, and pypdfium2 is not installed; run `pip install -r requirements.txt`.",
@@ -62,7 +61,8 @@ def render_pages(file: BinaryIO, name: str) -> Generator[Page, None, None]:
                 drawn = _receive(process)
                 if drawn is None:
                     limits = f"{MAX_SECONDS} s or {MAX_BYTES >> 30} GB"
-                    yield Page(None, number, error=f"{page} takes more than {limits} to draw; export its pages as PNGs.")
+                    rest = "; nothing from there on was read" if number else ""
+                    yield Page(None, number, error=f"{page} takes more than {limits} to draw{rest}; export it as a PNG.")
                     return
                 if isinstance(drawn, dict):
                     yield Page(None, number, error=f"{page} {_SENTENCES[drawn['error']]}")

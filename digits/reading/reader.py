@@ -157,7 +157,7 @@ class ImageReader:
             if page.image is not None:
                 called = printable(name or "the image")
                 try:
-                    layout = in_full_size(self._find(page.image), page)
+                    layout = self._find(page.image, full_size=page.full_size)
                 except MemoryError:
                     record["error"] = f"{called} does not fit into memory; scale it down."
                 except Exception as error:  # one strange image must not cost the reading of the others
@@ -197,15 +197,6 @@ class ImageReader:
             path = f"{stem}#{page.number}{ending}"
         annotation.write_reading(path, annotation.draw_reading(page, record, digits, pictures, reason))
         return path
-
-
-def in_full_size(layout: Layout, page: Page) -> Layout:
-    """Return the layout of a page with its boxes in pixels of the original, where the page was decoded at a smaller size."""
-    if page.full_size is None or page.image is None:
-        return layout
-    height, width = page.image.shape[:2]
-    factors = [page.full_size[0] / width, page.full_size[1] / height] * 2
-    return layout._replace(boxes=(layout.boxes * factors).round().astype(layout.boxes.dtype))
 
 
 def empty_record(name: str | None, error: str | None) -> dict:

@@ -24,7 +24,9 @@ def refused_digits(layout: Layout, probabilities: np.ndarray) -> tuple[list[dict
     seen: set[tuple[int, int]] = set()  # pieces (line, number) that are explained
     chosen = []
     first = min((line.version for line in layout.lines), default=0)  # the other versions hold the same ink
-    for i in np.argsort(-probabilities.max(axis=1), kind="stable"):
+    # Whole strokes before parts of them: what was cut for the sake of touching digits explains nothing to people.
+    wholes_first = np.lexsort((-probabilities.max(axis=1), [candidate.cuts > 0 for candidate in layout.candidates]))
+    for i in wholes_first:
         candidate = layout.candidates[i]
         pieces = {(candidate.line, piece) for piece in range(candidate.first, candidate.last + 1)}
         if candidate.line >= 0 and layout.lines[candidate.line].version == first and not pieces & seen:

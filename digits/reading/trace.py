@@ -71,7 +71,7 @@ def follow(
     Raises:
         UserError: the picture or the model cannot be read.
     """
-    image = load_image(source)
+    image = load_image(source, least_side=inks.LONG_SIDE)  # as the reader does
     photo, scale = inks.working_size(image)
     plain = paint_over_desk(photo)
     ink = inks.find_ink(image, invert)

@@ -2,6 +2,7 @@
 
 import os
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
@@ -39,14 +40,8 @@ def test_a_page_of_digits_keeps_its_size_and_its_writing(mnist, tmp_path, distan
     (drawn,) = annotate(tmp_path, image)
     assert drawn.shape[1] < 1.3 * image.shape[1] and drawn.shape[0] < 3 * image.shape[0]
     ink = image.max(axis=2) < 70
-    places = [
-        (x, y)
-        for y in range(drawn.shape[0] - image.shape[0])
-        for x in range(drawn.shape[1] - image.shape[1])
-        if (drawn[y + 30 : y + 70, x + 30 : x + 100][ink[30:70, 30:100]].max(initial=0)) < 75
-    ]
-    assert places, "the page is not in its annotated copy at its own size"
-    x, y = places[0]
+    _, likeness, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(drawn, image, cv2.TM_CCOEFF_NORMED))
+    assert likeness > 0.3, "the page is not in its annotated copy at its own size"
     part = drawn[y : y + image.shape[0], x : x + image.shape[1]].astype(int)
     covered = np.abs(part - image).max(axis=2)[ink] > 40
     assert covered.mean() < 0.02  # by the lines of boxes that overlap
@@ -72,7 +67,7 @@ def test_long_names_and_numbers_are_broken_into_lines(mnist, tmp_path, capsys):
     Image.fromarray(page_of_digits(mnist, 1, 30, 50)).save(tmp_path / f"{'long name ' * 20}.png")
     assert predict.main([str(tmp_path), "--annotate", str(tmp_path / "out")]) == 0
     (name,) = os.listdir(tmp_path / "out")
-    assert Image.open(tmp_path / "out" / name).width < 1700
+    assert Image.open(tmp_path / "out" / name).width < 1800
 
 
 def test_labels_cover_neither_what_is_taken_nor_one_another():
@@ -87,7 +82,7 @@ def test_labels_cover_neither_what_is_taken_nor_one_another():
     assert sum(place is not None for place in places) > 40
     for place in filter(None, places):
         x0, y0, x1, y1 = place.area
-        assert x0 >= 0 and y0 >= 0 and x1 < 520 and y1 < 520
+        assert min(x0, y0) >= 0 and max(x1, y1) < 520
         assert not taken[y0 : y1 + 1, x0 : x1 + 1].any()
         taken[y0 : y1 + 1, x0 : x1 + 1] = True
 

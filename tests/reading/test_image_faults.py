@@ -144,7 +144,7 @@ def test_endless_pages_are_given_up(monkeypatch, tmp_path):
     (tmp_path / "endless.pdf").write_bytes(documents.ENDLESS)
     first, second = load_pages(tmp_path / "endless.pdf")
     assert first.image is not None and second.image is None
-    assert "page 2 of" in second.error and "takes more than 3 s" in second.error and second.error.endswith(".")
+    assert "page 2 of" in second.error and "nothing from there on was read" in second.error and second.error.endswith(".")
 
 
 def test_more_pages_than_are_read(monkeypatch):

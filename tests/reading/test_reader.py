@@ -33,21 +33,22 @@ def tiff(tmp_path_factory):
 
 
 def test_threads_give_the_answers_of_one(mnist):
+    """8 threads with 50 calls each, the first of which load the network."""
     images = [*mnist.x_test[:9], page("31")]
-    expected = [read_image(image) for image in images]
-    answers: list[bool] = []
+    answers: list[tuple[int, dict]] = []
 
     def read_many(first):
         for turn in range(50):
             place = (first + turn) % len(images)
-            answers.append(read_image(images[place]) == expected[place])
+            answers.append((place, read_image(images[place], top_k=7)))  # so many alternatives that no test has a reader for it
 
     threads = [threading.Thread(target=read_many, args=(thread,)) for thread in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [True] * 400
+    expected = [read_image(image, top_k=7) for image in images]
+    assert len(answers) == 400 and all(answer == expected[place] for place, answer in answers)
 
 
 def test_read_image_of_a_document_is_its_first_page(tiff):
@@ -73,15 +74,21 @@ def test_a_locked_document_is_refused(tmp_path):
 
 
 def test_boxes_in_a_large_jpeg_are_in_pixels_of_the_upright_original(tmp_path):
-    small = read_image(page("407"))["digits"]
+    """Of digits, and of the signs between them."""
+    coverage = number("407", size=(120, 400), gap=1.2)
+    cv2.line(coverage, (112, 100), (128, 20), 1.0, 7)  # a slash between the first two digits
+    sheet = write(coverage, paper((120, 400)))
+    small = read_image(sheet)
     exif = Image.Exif()
     exif[0x0112] = 6
-    large = Image.fromarray(cv2.resize(page("407"), None, fx=8.0025, fy=8.0025))  # 3201 x 960: decoded at a part of its size
+    large = Image.fromarray(cv2.resize(sheet, None, fx=8.0025, fy=8.0025))  # 3201 x 960: decoded at a part of its size
     large.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
     record = read_image(tmp_path / "turned.jpg")
-    assert record["text"] == "407"
-    for one, same in zip(record["digits"], small):
-        assert np.abs(np.array(one["box"]) - 8 * np.array(same["box"])).max() <= 24
+    assert record["text"] == small["text"] and len(record["digits"]) >= 3
+    for kind in ("digits", "separators"):
+        assert len(record[kind]) == len(small[kind])
+        for one, same in zip(record[kind], small[kind]):
+            assert np.abs(np.array(one["box"]) - 8 * np.array(same["box"])).max() <= 24
 
 
 PROGRAM = """
