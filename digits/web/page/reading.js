@@ -1,0 +1,89 @@
+// The answer: the number in large digits, boxes on the image, and a card for each digit that says why.
+
+import { Card } from "./card.js";
+import { byId, element, percent, svgElement } from "./elements.js";
+
+const SURE_FROM = 0.9; // as in the annotated copies of predict.py
+
+const cards = []; // kept and filled anew: a click must find the card that it was aimed at
+let shown = ""; // the answer on the page, as text
+
+// Show an answer of the server on the page, `boxes` being the <svg> over the image that was read.
+export function showReading(answer, boxes) {
+  const text = JSON.stringify(answer);
+  if (text === shown) return;
+  shown = text;
+  const found = answer.digits.length ? answer : answer.guess;
+  const digits = found?.digits ?? [];
+  showNumber(answer);
+  showNotes(answer.notes);
+  showBoxes(boxes, answer.size, digits, !answer.digits.length);
+  byId("why").hidden = digits.length === 0;
+  while (cards.length < digits.length) {
+    cards.push(new Card(cards.length + 1));
+    byId("cards").append(cards.at(-1).node);
+  }
+  cards.forEach((card, index) => card.show(digits[index], answer.images[index]));
+}
+
+// Show no reading but a sentence: why there is none.
+export function showSentence(sentence, isError = false) {
+  shown = "";
+  byId("reading").replaceChildren();
+  byId("verdict").textContent = sentence;
+  byId("verdict").classList.toggle("error", isError);
+  showNotes([]);
+  byId("why").hidden = true;
+  for (const boxes of document.querySelectorAll(".boxes")) boxes.replaceChildren();
+}
+
+// What a screen reader says of an answer, and the table shows.
+export function inWords({ text, confidence, unsure, digits, guess }) {
+  if (digits.length) return `${unsure ? "Unsure: " : ""}${text}${unsure ? "?" : ""} (${percent(confidence)})`;
+  return `No digit found${guess ? `; the best guess is ${guess.text} (${percent(guess.confidence)})` : ""}`;
+}
+
+function showNumber(answer) {
+  const { text, confidence, unsure, digits, guess } = answer;
+  const number = byId("reading");
+  number.style.setProperty("--length", Math.max(2, text.length));
+  let next = 0;
+  number.replaceChildren(
+    ...Array.from(text, (character) => {
+      const digit = /\d/.test(character) ? digits[next++] : undefined;
+      return digit && digit.confidence < SURE_FROM ? element("span", { class: "unsure" }, character) : character;
+    }),
+  );
+  const verdict = byId("verdict");
+  verdict.classList.remove("error");
+  if (digits.length) {
+    verdict.replaceChildren(unsure ? `Unsure: ${percent(confidence)} confident` : `${percent(confidence)} confident`);
+  } else {
+    verdict.replaceChildren(element("strong", {}, "No digit found"));
+    if (guess) verdict.append(element("span", { class: "guess" }, `best guess: ${guess.text} (${percent(guess.confidence)})`));
+  }
+}
+
+function showNotes(notes) {
+  byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
+}
+
+function showBoxes(svg, [width, height], digits, isGuess) {
+  const letter = Math.max(width, height) / 22;
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.replaceChildren(
+    ...digits.map(({ digit, confidence, box: [x0, y0, x1, y1] }) => {
+      const kind = isGuess ? "box guess" : confidence < SURE_FROM ? "box unsure" : "box";
+      const y = y0 > 1.3 * letter ? y0 - 1.3 * letter : y1;
+      const tag = { x: (x0 + x1) / 2 - 0.5 * letter, y, width: letter, height: 1.2 * letter, rx: letter / 5 };
+      const name = { x: (x0 + x1) / 2, y: y + 0.95 * letter, "font-size": letter };
+      return svgElement(
+        "g",
+        { class: kind },
+        svgElement("rect", { class: "edge", x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: letter / 5 }),
+        svgElement("rect", { class: "tag", ...tag }),
+        svgElement("text", name, isGuess ? `${digit}?` : String(digit)),
+      );
+    }),
+  );
+}
