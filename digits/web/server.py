@@ -141,7 +141,10 @@ class ImageRoutes:
         return await self._with_image(request, answer)
 
     async def inspect(self, request: Request) -> Response:
-        """Answer with the record and all that explains it. The parameter "preview" is the size of the preview in pixels."""
+        """Answer with the record and all that explains it. The parameter "preview" is the size of the preview in pixels.
+
+        For the page only: an image that cannot be read is no fault of the request (a browser would log it as one).
+        """
         side = request.query_params.get("preview", "0")
         if not side.isdecimal() or len(side) > 4 or int(side) > MAX_PREVIEW:
             raise HTTPException(400, f"preview must be a number of pixels, at most {MAX_PREVIEW}.")

@@ -12,20 +12,19 @@ export class Card {
   #confidence = element("span");
   #saved = element("span", { class: "saved" });
   #takeBack = element("button", { type: "button", class: "quiet", onclick: () => saveLabel(this.#image, null) }, "Take back");
-  #noDigit = element("button", { type: "button", class: "quiet" }, "No digit");
-  #bars = Array.from({ length: 10 }, (_, digit) => this.#labelled(makeBar(digit), String(digit)));
+  #bars = [..."0123456789"].map((digit) => this.#button(digit, element("i"), digit));
+  #none = this.#button(NO_DIGIT, "none");
 
   // `number` is its place in the reading, from 1.
   constructor(number) {
     this.number = number;
-    this.#labelled(this.#noDigit, NO_DIGIT);
+    this.#none.setAttribute("aria-label", "Save this image as no digit.");
     this.node = element(
       "article",
       { class: "card" },
       this.#pixels,
-      element("h3", {}, this.#name, " ", this.#confidence),
-      element("div", { class: "bars", role: "group", "aria-label": "The right digit" }, ...this.#bars),
-      element("p", { class: "correction" }, this.#noDigit, this.#saved, this.#takeBack),
+      element("h3", {}, this.#name, this.#confidence, this.#saved, this.#takeBack),
+      element("div", { class: "bars", role: "group", "aria-label": "The right digit" }, ...this.#bars, this.#none),
     );
     whenSaved(() => this.#showLabel());
   }
@@ -50,24 +49,20 @@ export class Card {
     this.#showLabel();
   }
 
-  #labelled(button, label) {
-    button.dataset.label = label;
-    button.onclick = () => saveLabel(this.#image, label);
-    return button;
+  // A button that saves the image under a label.
+  #button(label, ...children) {
+    const save = () => saveLabel(this.#image, label);
+    return element("button", { type: "button", class: "bar", "data-label": label, onclick: save }, ...children);
   }
 
   #showLabel() {
     const label = labelOf(this.#image);
-    for (const button of [...this.#bars, this.#noDigit]) {
+    for (const button of [...this.#bars, this.#none]) {
       button.setAttribute("aria-pressed", button.dataset.label === label);
     }
     this.#takeBack.hidden = label === undefined;
-    this.#saved.textContent = label === undefined ? "" : `Saved as ${label === NO_DIGIT ? "no digit" : label}`;
+    this.#saved.textContent = label === undefined ? "" : `saved as ${label === NO_DIGIT ? "no digit" : label}`;
   }
-}
-
-function makeBar(digit) {
-  return element("button", { type: "button", class: "bar" }, element("i"), String(digit));
 }
 
 // Draw 28x28 bytes (base64), 255 being ink, as white on black: as the network sees them.

@@ -74,6 +74,7 @@ async function readImage({ image, name }) {
   byId("preview").src = answer.preview;
   byId("preview").alt = `${name}: ${inWords(answer)}`;
   byId("image").hidden = false;
+  byId("reading").scrollIntoView({ block: "nearest" });
   showReading(answer, byId("image-boxes"));
   announce(answer);
 }
@@ -85,6 +86,8 @@ function readImages(images) {
     tasks = [() => readImage(images[0])];
   } else {
     startResults(images.length);
+    byId("image").hidden = true;
+    showSentence("Click an image in the table to see why it is read so.");
     tasks = images.map((one) => async () => {
       const answer = await inspect(one.image, one.name, THUMBNAIL).catch((error) => ({ error: error.message }));
       addResult(one.name, answer, () => {

@@ -24,18 +24,21 @@ export function addResult(name, answer, open) {
   results.push({ name, answer });
   const picture = answer.error ? "" : element("img", { src: answer.preview, alt: "" });
   const file = answer.error ? name : element("button", { type: "button", class: "quiet", onclick: open }, name);
-  const reading = answer.error ?? (answer.text || inWords(answer));
   byId("rows").append(
     element(
       "tr",
       { class: answer.error ? "error" : answer.digits.length ? "" : "none" },
       element("td", {}, picture),
       element("th", { scope: "row" }, file),
-      element("td", {}, reading),
-      element("td", {}, answer.text ? percent(answer.confidence) : ""),
+      element("td", {}, ...reading(answer)),
     ),
   );
   showSummary();
+}
+
+function reading(answer) {
+  if (answer.error || !answer.text) return [answer.error ?? inWords(answer)];
+  return [element("b", {}, answer.text), " ", element("small", {}, percent(answer.confidence) + (answer.unsure ? ", unsure" : ""))];
 }
 
 function showSummary() {

@@ -4,8 +4,9 @@ const MAX_BYTES = 20 << 20;
 
 // The reading of an image (a Blob) and all that explains it; `preview` is the size in pixels of the copy to show.
 export async function inspect(image, name = "", preview = 0) {
-  const answer = await post(`inspect?${new URLSearchParams({ name, preview })}`, image);
-  return answer.json();
+  const answer = await (await post(`inspect?${new URLSearchParams({ name, preview })}`, image)).json();
+  if (answer.error) throw new Error(answer.error);
+  return answer;
 }
 
 // The annotated copy of an image, a Blob.

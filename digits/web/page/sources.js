@@ -87,7 +87,9 @@ function watchCamera(use, tell) {
       tell(error.name === "NotAllowedError" ? "The browser may not use the camera; allow it." : "There is no camera to use.");
     }
   };
+  video.onloadeddata = () => (byId("take").disabled = false); // before, there is no frame to take
   dialog.onclose = () => {
+    byId("take").disabled = true;
     for (const track of video.srcObject.getTracks()) track.stop();
     video.srcObject = null;
   };
