@@ -18,10 +18,14 @@ import argparse
 import os
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from digits.support import command_line
 from digits.support.command_line import Parser, number
 from digits.support.messages import UserError, printable
+
+if TYPE_CHECKING:
+    from digits.reading.reader import ImageReader
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -39,17 +43,21 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def load_reader(model_path: str | None):  # noqa: ANN201  its module is imported here
+def load_reader(model_path: str | None) -> ImageReader:
     """Return an ImageReader that runs the model by LiteRT, so that TensorFlow is never needed. Raises UserError."""
     from digits.inference import model_files
     from digits.reading.reader import ImageReader, Settings
 
     paths = model_files.files_of(model_path)
     if not paths.keras.is_file():
-        raise UserError(f"there is no model {printable(paths.keras)}; train it with `python train.py --model {printable(paths.keras)}`.")
+        raise UserError(
+            f"there is no model {printable(paths.keras)}; train it with `python train.py --model {printable(paths.keras)}`."
+        )
     if obstacle := model_files.litert_obstacle(paths.keras):
         raise UserError(f"{obstacle}; make it with `python export.py --format litert --model {printable(paths.keras)}`.")
-    return ImageReader(Settings(model_path, runtime="litert", top_k=10), warn=lambda sentence: print(f"app.py: {sentence}", file=sys.stderr))
+    return ImageReader(
+        Settings(model_path, runtime="litert", top_k=10), warn=lambda sentence: print(f"app.py: {sentence}", file=sys.stderr)
+    )
 
 
 def open_browser(address: str) -> None:
@@ -68,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     from digits.support.messages import shown
     from digits.web.corrections import Corrections
     from digits.web.guard import LOOPBACK
-    from digits.web.listening import address, listen, serve
+    from digits.web.listening import address, listen, make_server
     from digits.web.server import create_app
 
     reader = load_reader(arguments.model)
@@ -81,9 +89,9 @@ def main(argv: list[str] | None = None) -> int:
         if not arguments.no_browser:
             open_browser(where)
         try:
-            serve(app, listener)
+            make_server(app).run([listener])
         except KeyboardInterrupt:
-            print("app.py: ended", file=sys.stderr, flush=True)
+            print("app.py: interrupted", file=sys.stderr, flush=True)
             os._exit(130)  # a reading under way would hold the process for seconds; nobody waits for its answer
     return 0
 

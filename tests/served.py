@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+import urllib.parse
 from typing import NamedTuple
 
 import pytest
@@ -44,7 +45,8 @@ def start_app(folder, *options):
     line = process.stdout.readline()
     address = re.search(r"http://\S+", line)
     assert address, line + process.stderr.read()
-    return App(address[0], int(re.search(r":(\d+)", address[0][5:])[1]), folder, process)
+    port = urllib.parse.urlsplit(address[0]).port
+    return App(address[0], port, folder, process)
 
 
 def stop_app(app):

@@ -1,6 +1,6 @@
 """The record of a reading as JSON, the same from predict.py and from the page's server.
 
-    json_text(record)                            # '{"file": "photo.jpg", "text": "2026", ...}'
+json_text(record)                            # '{"file": "photo.jpg", "text": "2026", ...}'
 """
 
 import json

@@ -29,10 +29,15 @@ class Corrections:
 
     Args:
         folder: its path.
+
+    Raises:
+        UserError: there is something else of that name.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = pathlib.Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"{printable(self.folder)} is no folder; name one in which corrections can be saved.")
 
     def put(self, image: np.ndarray, label: str | None) -> None:
         """Keep an image under its label and under no other.

@@ -1,8 +1,8 @@
-"""Where the page's server listens: a socket, the address that people type, and the server that runs on it.
+"""Where the page's server listens: a socket, the address that people type, and the server for it.
 
-    listener = listen("127.0.0.1", 8000)
-    address(listener)                            # "http://127.0.0.1:8000"
-    serve(app, listener)                         # until Ctrl-C
+listener = listen("127.0.0.1", 8000)
+address(listener)                            # "http://127.0.0.1:8000"
+make_server(app).run([listener])             # until Ctrl-C
 """
 
 import errno
@@ -34,22 +34,23 @@ def address(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer requests until Ctrl-C, which raises KeyboardInterrupt at once: answers under way are dropped."""
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,  # it would write the token
-        log_config=None,
-        log_level="critical",
-        timeout_graceful_shutdown=0,
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Return a server whose `run([listener])` answers until Ctrl-C, and then drops the answers under way."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,  # it would write the token
+            log_config=None,
+            log_level="critical",
+            timeout_graceful_shutdown=0,
+        )
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _own_address(family):

@@ -47,6 +47,7 @@ MAX_IMAGE_BYTES = 20 << 20
 MAX_JSON_BYTES = 4 << 10
 MAX_BODIES = 4
 MAX_PREVIEW = 2000  # pixels
+MAX_NAME = 1000  # characters
 BODY_SECONDS = 30  # in which a body must have arrived
 
 
@@ -160,7 +161,7 @@ class ImageRoutes:
 
     async def _with_image(self, request: Request, answer: Callable[[bytes, str | None], Response]) -> Response:
         """Return `answer(data, name)`, called in a thread."""
-        name = request.query_params.get("name", "").replace("\\", "/").rsplit("/", 1)[-1][:255] or None
+        name = request.query_params.get("name", "")[:MAX_NAME] or None  # never opened: only for messages
         async with self._bodies:
             data = await read_body(request, MAX_IMAGE_BYTES, self._body_seconds)
             try:
