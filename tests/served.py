@@ -45,8 +45,7 @@ def start_app(folder, *options):
     line = process.stdout.readline()
     address = re.search(r"http://\S+", line)
     assert address, line + process.stderr.read()
-    port = urllib.parse.urlsplit(address[0]).port
-    return App(address[0], port, folder, process)
+    return App(address[0], urllib.parse.urlsplit(address[0]).port or 80, folder, process)
 
 
 def stop_app(app):

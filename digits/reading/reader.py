@@ -148,7 +148,7 @@ class ImageReader:
             **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
         )
 
-    def read(self, jobs: list[Job]) -> Iterator[dict]:
+    def read(self, jobs: list[Job]) -> Generator[dict, None, None]:
         """Yield the records of a list of Job, one for each page, with few calls of the network; see `read_images`."""
         pages: list[tuple] = []
         pixels = 0

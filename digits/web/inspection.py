@@ -9,8 +9,10 @@ keep all others waiting for long.
 """
 
 import base64
+import collections
 import contextlib
 import io
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -74,10 +76,7 @@ def annotate(reader: ImageReader, data: bytes, name: str | None = None, number: 
 
 def _page(inspections: Iterator[Inspection], number: int) -> Inspection:
     """Return the inspection of the page `number`, counted from 1; the last one, where there are fewer."""
-    for count, inspection in enumerate(inspections, start=1):
-        if count == min(number, MAX_PAGES):
-            break
-    return inspection
+    return collections.deque(itertools.islice(inspections, number), maxlen=1).pop()
 
 
 def _first_pages(pages: Iterator, name: str | None, use: Callable) -> Iterator[dict]:

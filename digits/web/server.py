@@ -4,8 +4,8 @@
 
     GET  /                                       the page, and its style sheet, scripts and icon
     POST /read         an image                  the record of predict.py, in JSON
-    POST /inspect      an image                  the record with all that explains it; see `inspection.inspect`
-    POST /annotate     an image                  the annotated copy, a PNG
+    POST /inspect      an image                  the records of its pages with all that explains them; see inspection.py
+    POST /annotate     an image                  the annotated copy of a page, a PNG
     GET  /corrections                            how many images were saved for each label, and how to learn from them
     POST /corrections  {"image", "label"}        save a 28x28 image under its label; null takes it back
 
@@ -21,6 +21,7 @@ import base64
 import binascii
 import json
 import pathlib
+import re
 from collections.abc import Callable
 
 import anyio
@@ -33,7 +34,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from digits.reading.reader import ImageReader, Job
+from digits.reading.reader import ImageReader
 from digits.reading.records import json_text
 from digits.support.constants import IMAGE_SIZE
 from digits.support.messages import UserError
@@ -122,6 +123,16 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     return bytes(body)
 
 
+def number_of(request: Request, parameter: str, most: int) -> int | None:
+    """Return a parameter of a request, a number from 1 to `most`; None where it is missing. Raises HTTPException (400)."""
+    text = request.query_params.get(parameter)
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= most:
+        raise HTTPException(400, f"{parameter} must be a number from 1 to {most}.")
+    return int(text)
+
+
 class ImageRoutes:
     """The routes that take an image as their body, and its name, for messages, as the parameter "name"."""
 
@@ -131,32 +142,32 @@ class ImageRoutes:
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
     async def read(self, request: Request) -> Response:
-        """Answer with the record of predict.py."""
+        """Answer with the record of predict.py; of a document of several pages with a list of records."""
 
         def answer(data, name):
-            (record,) = self._reader.read([Job(name, data)])
-            for digit in record["digits"]:
-                digit["top"] = digit["top"][:3]
-            return Response(json_text(record), 400 if record["error"] else 200, media_type="application/json")
+            records = inspection.read(self._reader, data, name)
+            lines = [json_text(record) for record in records]
+            text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+            status = 400 if all(record["error"] for record in records) else 200
+            return Response(text, status, media_type="application/json")
 
         return await self._with_image(request, answer)
 
     async def inspect(self, request: Request) -> Response:
-        """Answer with the record and all that explains it. The parameter "preview" is the size of the preview in pixels.
+        """Answer with the list of `inspection.inspect`, whose arguments "preview" and "page" are the request's.
 
         For the page only: an image that cannot be read is no fault of the request (a browser would log it as one).
         """
-        side = request.query_params.get("preview", "0")
-        if not side.isdecimal() or len(side) > 4 or int(side) > MAX_PREVIEW:
-            raise HTTPException(400, f"preview must be a number of pixels, at most {MAX_PREVIEW}.")
+        preview, page = number_of(request, "preview", MAX_PREVIEW) or 0, number_of(request, "page", inspection.MAX_PAGES)
         return await self._with_image(
-            request, lambda data, name: JSONResponse(inspection.inspect(self._reader, data, name, int(side)))
+            request, lambda data, name: JSONResponse(inspection.inspect(self._reader, data, name, preview, page))
         )
 
     async def annotate(self, request: Request) -> Response:
-        """Answer with the annotated copy."""
+        """Answer with the annotated copy of one page."""
+        page = number_of(request, "page", inspection.MAX_PAGES)
         return await self._with_image(
-            request, lambda data, name: Response(inspection.annotate(self._reader, data, name), media_type="image/png")
+            request, lambda data, name: Response(inspection.annotate(self._reader, data, name, page), media_type="image/png")
         )
 
     async def _with_image(self, request: Request, answer: Callable[[bytes, str | None], Response]) -> Response:

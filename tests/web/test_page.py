@@ -208,6 +208,20 @@ def test_image_that_browsers_do_not_show_gets_a_preview(page, tmp_path):
     assert page.locator("#preview").evaluate("image => image.naturalWidth") == Image.open(EXAMPLES / "number.jpg").width
 
 
+def test_every_page_of_a_pdf_is_read(page, tmp_path):
+    first, second = (Image.open(EXAMPLES / name).convert("RGB") for name in ("number.jpg", "two_lines.jpg"))
+    first.save(tmp_path / "scan.pdf", save_all=True, append_images=[second])
+    drop(page, tmp_path / "scan.pdf")
+    expect(page.locator("#rows th")).to_have_text(["scan.pdf#1", "scan.pdf#2"])
+    page.get_by_role("button", name="scan.pdf#2").click()
+    expect(page.locator("#reading")).to_have_text("31415 92653")
+    expect(page.locator("#image-boxes .box")).to_have_count(10)
+    first.save(tmp_path / "single.pdf")
+    drop(page, tmp_path / "single.pdf")
+    expect(page.locator("#reading")).to_have_text("20261")
+    expect(page.locator("#results")).to_be_hidden()
+
+
 def test_camera_takes_an_image(page):
     page.get_by_role("button", name="Camera").click()
     page.get_by_role("button", name="Take picture").click()

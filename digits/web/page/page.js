@@ -11,7 +11,7 @@ import { loadCounts } from "./corrections.js";
 import { Drawing } from "./drawing.js";
 import { byId, download } from "./elements.js";
 import { inWords, showReading, showSentence } from "./reading.js";
-import { addResult, hideResults, startResults } from "./results.js";
+import { addResults, hideResults, startResults } from "./results.js";
 import { annotate, inspect } from "./server.js";
 import { watchSources } from "./sources.js";
 
@@ -22,7 +22,7 @@ const drawing = new Drawing(byId("canvas"), drawingChanged);
 let drawn = false; // whether the drawing has changed since it was sent
 let tasks = []; // what else is to be asked, in order: functions
 let working = false;
-let current = null; // {image, name} of what is shown: a Blob and what to call it
+let current = null; // {image, options} of what is shown: a Blob and its name and page
 
 function drawingChanged() {
   byId("hint").hidden = !drawing.isEmpty;
@@ -55,48 +55,59 @@ async function readDrawing() {
   drawn = false;
   const { clears } = drawing;
   const image = drawing.picture();
-  const answer = await inspect(image);
+  const [answer] = await inspect(image);
   if (clears !== drawing.clears) return;
-  current = { image, name: "drawing" };
+  current = { image, options: { name: "drawing" } };
   showReading(answer, byId("drawing-boxes"));
-  announce(answer);
-}
-
-// Read one image, and show it with its boxes.
-async function readImage({ image, name }) {
-  current = { image, name };
-  byId("caption").textContent = name;
-  const answer = await inspect(image, name, PREVIEW).catch((error) => {
-    byId("image").hidden = true;
-    throw error;
-  });
-  byId("drawing-boxes").replaceChildren();
-  byId("preview").src = answer.preview;
-  byId("preview").alt = `${name}: ${inWords(answer)}`;
-  byId("image").hidden = false;
-  byId("reading").scrollIntoView({ block: "nearest" });
-  showReading(answer, byId("image-boxes"));
   announce(answer);
 }
 
 // Read the images that somebody dropped, pasted or chose: [{image, name}].
 function readImages(images) {
-  if (images.length === 1) {
-    hideResults();
-    tasks = [() => readImage(images[0])];
-  } else {
-    startResults(images.length);
-    byId("image").hidden = true;
-    showSentence("Click an image in the table to see why it is read so.");
-    tasks = images.map((one) => async () => {
-      const answer = await inspect(one.image, one.name, THUMBNAIL).catch((error) => ({ error: error.message }));
-      addResult(one.name, answer, () => {
-        tasks.unshift(() => readImage(one));
-        work();
-      });
-    });
-  }
+  tasks = images.length === 1 ? [() => readOne(images[0])] : [];
+  if (images.length > 1) readSeveral(images);
   work();
+}
+
+// Read one image and show it; a document of several pages becomes a table.
+async function readOne({ image, name }) {
+  const [answer] = await inspect(image, { name, preview: PREVIEW, page: 1 });
+  if (answer.page !== null) return readSeveral([{ image, name }]);
+  hideResults();
+  showImage(image, { name }, answer);
+}
+
+function readSeveral(images) {
+  startResults(images.length);
+  byId("image").hidden = true;
+  showSentence("Click an image in the table to see why it is read so.");
+  tasks = images.map(({ image, name }) => async () => {
+    const answers = await inspect(image, { name, preview: THUMBNAIL }).catch((error) => [failure(name, error)]);
+    addResults(answers, (page) => {
+      tasks.unshift(async () => {
+        const options = page === null ? { name } : { name, page };
+        const [answer] = await inspect(image, { ...options, preview: PREVIEW });
+        showImage(image, options, answer);
+      });
+      work();
+    });
+  });
+}
+
+const failure = (file, { message }) => ({ file, page: null, text: "", confidence: null, digits: [], error: message });
+
+// Show a page of an image with its boxes.
+function showImage(image, options, answer) {
+  byId("image").hidden = Boolean(answer.error);
+  byId("drawing-boxes").replaceChildren();
+  if (answer.error) return showSentence(answer.error, true);
+  current = { image, options };
+  byId("caption").textContent = answer.file;
+  byId("preview").src = answer.preview;
+  byId("preview").alt = `${answer.file}: ${inWords(answer)}`;
+  showReading(answer, byId("image-boxes"));
+  byId("reading").scrollIntoView({ block: "nearest" });
+  announce(answer);
 }
 
 let announcement;
@@ -106,9 +117,10 @@ function announce(answer) {
 }
 
 async function saveAnnotated() {
-  const { image, name } = current;
+  const { image, options } = current;
+  const page = options.page ? `-${options.page}` : "";
   try {
-    download(await annotate(image, name), `${name.replace(/\.[^.]*$/, "")}-read.png`);
+    download(await annotate(image, options), `${options.name.replace(/\.[^.]*$/, "")}${page}-read.png`);
   } catch (error) {
     showSentence(error.message, true);
   }

@@ -3,13 +3,13 @@
 import { byId, download, element, percent } from "./elements.js";
 import { inWords } from "./reading.js";
 
-let results = []; // [{name, answer}]
-let expected = 0;
+let results = []; // the answers of the server, one for each page
+let remaining = 0; // images that have not been read yet
 
 // Begin a table for `count` images.
 export function startResults(count) {
   results = [];
-  expected = count;
+  remaining = count;
   byId("rows").replaceChildren();
   byId("results").hidden = false;
   showSummary();
@@ -19,21 +19,23 @@ export function hideResults() {
   byId("results").hidden = true;
 }
 
-// Add an image's answer, or {error}; `open()` shows the image.
-export function addResult(name, answer, open) {
-  results.push({ name, answer });
-  const picture = answer.error ? "" : element("img", { src: answer.preview, alt: "" });
-  const file = answer.error ? name : element("button", { type: "button", class: "quiet", onclick: open }, name);
-  byId("rows").append(
-    element(
-      "tr",
-      { class: answer.error ? "error" : answer.digits.length ? "" : "none" },
-      element("td", {}, picture),
-      element("th", { scope: "row" }, file),
-      element("td", {}, ...reading(answer)),
-    ),
-  );
+// Add the answers for an image, one for each page; `open(page)` shows one.
+export function addResults(answers, open) {
+  results.push(...answers);
+  remaining--;
+  byId("rows").append(...answers.map((answer) => row(answer, open)));
   showSummary();
+}
+
+function row(answer, open) {
+  const { file, page, digits, error, preview } = answer;
+  return element(
+    "tr",
+    { class: error ? "error" : digits.length ? "" : "none" },
+    element("td", {}, error ? "" : element("img", { src: preview, alt: "" })),
+    element("th", { scope: "row" }, error ? file : element("button", { type: "button", class: "quiet", onclick: () => open(page) }, file)),
+    element("td", {}, ...reading(answer)),
+  );
 }
 
 function reading(answer) {
@@ -42,24 +44,24 @@ function reading(answer) {
 }
 
 function showSummary() {
-  const failed = results.filter(({ answer }) => answer.error).length;
-  const empty = results.filter(({ answer }) => answer.digits?.length === 0).length;
-  const parts = [`${results.length - failed - empty} of ${expected} images read`];
+  const failed = results.filter(({ error }) => error).length;
+  const empty = results.filter(({ error, digits }) => !error && !digits.length).length;
+  const parts = [`${results.length - failed - empty} read`];
   if (empty) parts.push(`${empty} without a digit`);
   if (failed) parts.push(`${failed} not readable`);
+  if (remaining) parts.push(`${remaining} to go`);
   byId("summary").textContent = parts.join(", ");
 }
 
 byId("csv").onclick = () => {
-  const lines = [["file", "text", "confidence", "boxes", "error"], ...results.map(cells)];
+  const lines = [["file", "text", "confidence", "unsure", "boxes", "error"], ...results.map(cells)];
   const text = lines.map((line) => line.map(cell).join(",") + "\n").join("");
   download(new Blob([text], { type: "text/csv" }), "readings.csv");
 };
 
-function cells({ name, answer }) {
-  if (answer.error) return [name, "", "", "", answer.error];
-  const boxes = answer.digits.map(({ box }) => box.join(" ")).join("; ");
-  return [name, answer.text, answer.confidence?.toFixed(6) ?? "", boxes, ""];
+function cells({ file, text, confidence, unsure, digits, error }) {
+  const boxes = digits.map(({ box }) => box.join(" ")).join("; ");
+  return [file, text, confidence?.toFixed(6) ?? "", unsure ? "yes" : "", boxes, error ?? ""];
 }
 
 // As predict.py writes it: no cell may start a formula in a spreadsheet.

@@ -2,17 +2,15 @@
 
 const MAX_BYTES = 20 << 20;
 
-// The reading of an image (a Blob) and all that explains it; `preview` is the size in pixels of the copy to show.
-export async function inspect(image, name = "", preview = 0) {
-  const answer = await (await post(`inspect?${new URLSearchParams({ name, preview })}`, image)).json();
-  if (answer.error) throw new Error(answer.error);
-  return answer;
+// The readings of an image (a Blob), one for each of its pages, and all that explains them. Options: `name`; `preview`, the
+// size in pixels of the copy to show; `page`, the number of the only page that is wanted.
+export async function inspect(image, options = {}) {
+  return (await post(`inspect?${new URLSearchParams(options)}`, image)).json();
 }
 
-// The annotated copy of an image, a Blob.
-export async function annotate(image, name = "") {
-  const answer = await post(`annotate?${new URLSearchParams({ name })}`, image);
-  return answer.blob();
+// The annotated copy of a page, a Blob. Options: `name`, `page`.
+export async function annotate(image, options = {}) {
+  return (await post(`annotate?${new URLSearchParams(options)}`, image)).blob();
 }
 
 // How many images were saved for each label, and the command that trains on them: {counts, command}.
