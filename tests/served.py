@@ -39,9 +39,9 @@ class App(NamedTuple):
         return status, json.loads(content)
 
 
-def start_app(folder, *options):
+def start_app(folder, *options, cwd=ROOT):
     """Start app.py with corrections in `folder`. Returns App."""
-    process = start("app.py", "--port", "0", "--no-browser", "--data", folder, *options, cwd=ROOT)
+    process = start("app.py", "--port", "0", "--no-browser", "--data", folder, *options, cwd=cwd)
     line = process.stdout.readline()
     address = re.search(r"http://\S+", line)
     assert address, line + process.stderr.read()
@@ -53,6 +53,16 @@ def stop_app(app):
     app.process.send_signal(signal.SIGINT)
     _, errors = app.process.communicate(timeout=30)
     return app.process.returncode, errors
+
+
+def find_browser():
+    """The path of a Chromium or Chrome of this system, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def browser_arguments():
+    """Its command line: no sandbox, which the superuser cannot have, and a camera that shows a test film."""
+    return ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +77,11 @@ def app(tmp_path_factory):
 def browser():
     """Chromium without a window; its camera shows a test film."""
     playwright = pytest.importorskip("playwright.sync_api")
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = find_browser()
     if executable is None:
         pytest.skip("no Chromium or Chrome was found to try the page in; install one, such as by `apt-get install chromium`")
     with playwright.sync_playwright() as running:
-        camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        chromium = running.chromium.launch(executable_path=executable, args=["--no-sandbox", *camera])
+        chromium = running.chromium.launch(executable_path=executable, args=browser_arguments())
         yield chromium
         chromium.close()
 

@@ -23,7 +23,7 @@ export async function saveLabel(image, label) {
   }
   if (label === null) labels.delete(image);
   else labels.set(image, label);
-  tell(label === null ? "Taken back." : `Saved as ${words(label)}.`);
+  tell(label === null ? "Taken back." : `Saved as ${label === NO_DIGIT ? "no digit" : label}.`);
   for (const listener of listeners) listener();
 }
 
@@ -39,13 +39,11 @@ export async function loadCounts() {
 function showCounts({ counts, command }) {
   byId("counts").replaceChildren(
     ...Object.entries(counts).map(([label, count]) =>
-      element("li", { "data-label": label, class: count ? "some" : "" }, element("b", {}, words(label)), element("span", {}, count)),
+      element("li", { "data-label": label, class: count ? "some" : "" }, element("b", {}, label === NO_DIGIT ? "none" : label), element("span", {}, count)),
     ),
   );
   byId("command").textContent = command;
 }
-
-const words = (label) => label.replace("_", " ");
 
 function tell(sentence) {
   byId("saved").textContent = sentence;

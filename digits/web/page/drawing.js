@@ -3,7 +3,7 @@
 const PEN = 30; // width of a stroke in pixels of the canvas: a digit that fills it has MNIST's proportions
 const INK = "#16161d";
 const PAPER = "#fff";
-const COPY = { width: 600, height: 450 }; // what is sent: enough for a line of ten digits, and encoded in 2 ms
+const COPY = { width: 480, height: 360 }; // what is sent: enough for a line of ten digits, and encoded in 2 ms
 
 export class Drawing {
   #strokes = []; // each a list of [x, y] in pixels of the canvas

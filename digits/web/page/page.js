@@ -80,7 +80,7 @@ async function readOne({ image, name }) {
 function readSeveral(images) {
   startResults(images.length);
   byId("image").hidden = true;
-  showSentence("Click an image in the table to see why it is read so.");
+  showSentence("Choose an image in the table to see why it is read so.");
   tasks = images.map(({ image, name }) => async () => {
     const answers = await inspect(image, { name, preview: THUMBNAIL }).catch((error) => [failure(name, error)]);
     addResults(answers, (page) => {

@@ -13,17 +13,17 @@ export function showReading(answer, boxes) {
   const text = JSON.stringify(answer);
   if (text === shown) return;
   shown = text;
-  const found = answer.digits.length ? answer : answer.guess;
-  const digits = found?.digits ?? [];
+  const isGuess = answer.digits.length === 0 && answer.guess !== null;
+  const digits = isGuess ? answer.guess.digits : answer.digits;
   showNumber(answer);
   showNotes(answer.notes);
-  showBoxes(boxes, answer.size, digits, !answer.digits.length);
+  showBoxes(boxes, answer.size, digits, isGuess);
   byId("why").hidden = digits.length === 0;
   while (cards.length < digits.length) {
     cards.push(new Card(cards.length + 1));
     byId("cards").append(cards.at(-1).node);
   }
-  cards.forEach((card, index) => card.show(digits[index], answer.images[index]));
+  cards.forEach((card, index) => card.show(digits[index], answer.images[index], isGuess));
 }
 
 // Show no reading but a sentence: why there is none.
@@ -40,7 +40,7 @@ export function showSentence(sentence, isError = false) {
 // What a screen reader says of an answer, and the table shows.
 export function inWords({ text, confidence, unsure, digits, guess }) {
   if (digits.length) return `${unsure ? "Unsure: " : ""}${text}${unsure ? "?" : ""} (${percent(confidence)})`;
-  return `No digit found${guess ? `; the best guess is ${guess.text} (${percent(guess.confidence)})` : ""}`;
+  return `No digit found${guess ? `; the best guess is ${guess.text}` : ""}`;
 }
 
 function showNumber(answer) {
@@ -60,7 +60,7 @@ function showNumber(answer) {
     verdict.replaceChildren(unsure ? `Unsure: ${percent(confidence)} confident` : `${percent(confidence)} confident`);
   } else {
     verdict.replaceChildren(element("strong", {}, "No digit found"));
-    if (guess) verdict.append(element("span", { class: "guess" }, `best guess: ${guess.text} (${percent(guess.confidence)})`));
+    if (guess) verdict.append(element("span", { class: "guess" }, `The best guess is ${guess.text}.`));
   }
 }
 
