@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import ROOT, start
+from helpers import ROOT, start
 
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, run
+from helpers import ROOT, run
 from served import start_app, stop_app
 
 

@@ -65,14 +65,14 @@ class Inspection(NamedTuple):
         page: image_loader.Page.
         record: see `read_image`.
         digits: the record's "digits"; where it has none, what was refused (see `refusal.refused_digits`).
-        images: (len(digits), 28, 28) uint8, what the network saw of each; None where the page cannot be read.
+        images: (len(digits), 28, 28) uint8, what the network saw of each.
         reason: why nothing was read, as a sentence; "" where something was.
     """
 
     page: Page
     record: dict
     digits: list[dict]
-    images: np.ndarray | None
+    images: np.ndarray
     reason: str
 
 
@@ -196,9 +196,11 @@ class ImageReader:
 
     def inspect(self, job: Job) -> Generator[Inspection, None, None]:
         """Yield the reading of each page of a job with what led to it."""
+        import numpy as np
+
         for record, page, layout in self._find_pages(job):
             if layout is None:
-                yield Inspection(page, record, [], None, "")
+                yield Inspection(page, record, [], np.zeros((0, 28, 28), np.uint8), "")
             else:
                 (reading,) = self._digits.read_layouts([layout], self._single, self._top_k)
                 yield self._explain(page, layout, record, _complete(record, layout, reading))

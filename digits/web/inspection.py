@@ -2,7 +2,7 @@
 
     inspect(reader, data, "scan.tif", preview=1200)[0]
     # the record of predict.py with ten probabilities a digit, and beside them:
-    # "size" [width, height], "images" (28x28 bytes of each digit, in base64), "preview" (a data URL), "guess"
+    # "size" [width, height], "images" (28x28 bytes of each digit, in base64), "preview" (a data URL)
 
 Bytes in, JSON out; nothing here knows of HTTP. Of a document at most MAX_PAGES pages are read, so that one request cannot
 keep all others waiting for long.
@@ -19,7 +19,6 @@ import numpy as np
 from PIL import Image
 
 from digits.reading.annotation import draw_reading
-from digits.reading.image_formats import Page
 from digits.reading.reader import ImageReader, Inspection, Job, empty_record
 from digits.reading.records import json_ready
 from digits.support.messages import UserError, printable
@@ -47,10 +46,9 @@ def inspect(reader: ImageReader, data: bytes, name: str | None = None, preview: 
         number: of the only page that is wanted, or None for all.
 
     Returns:
-        list of dicts, ready for JSON, one for each page: the record (see `reader.read_image`), "size", "images",
-        "preview" (None without one) and "guess": None, or where no digit was found but there is ink, the likeliest digit with
-        its "text", "confidence" and "digits". "images" are then of the guess. Where "error" says why a page cannot be read,
-        nothing is beside it.
+        list of dicts, ready for JSON, one for each page: the record (see `reader.read_image`) and "size", "images", "preview"
+        (None without one), "refused" and "reason". Where no digit was found, "refused" holds what was seen instead, as
+        "digits" would, "images" are of that, and "reason" is a sentence. Beside an "error" there is none of these.
     """
     with contextlib.closing(reader.inspect(Job(name, data))) as inspections:
         if number is not None:
@@ -65,12 +63,11 @@ def annotate(reader: ImageReader, data: bytes, name: str | None = None, number: 
         UserError: it cannot be read.
     """
     with contextlib.closing(reader.inspect(Job(name, data))) as inspections:
-        record, page, images, _ = _page(inspections, number or 1)
-    if page.image is None or images is None:
-        raise UserError(record["error"])
+        inspection = _page(inspections, number or 1)
+    if inspection.record["error"]:
+        raise UserError(inspection.record["error"])
     file = io.BytesIO()
-    record = {**record, "digits": _in_pixels_of(page, record["digits"])}
-    draw_reading(page.image, record, images).save(file, "PNG")
+    draw_reading(*inspection).save(file, "PNG")
     return file.getvalue()
 
 
@@ -91,29 +88,19 @@ def _first_pages(pages: Iterator, name: str | None, use: Callable) -> Iterator[d
         yield use(page)
 
 
-def _explained(inspection, preview):
-    record, page, images, guess = inspection
-    if images is None:
+def _explained(inspection: Inspection, preview: int) -> dict:
+    page, record, digits, images, reason = inspection
+    if record["error"] or page.image is None:
         return json_ready(record)
-    if guess is not None and not images.any():  # blank: there is nothing to guess at
-        guess, images = None, images[:0]
     size = page.full_size or (page.image.shape[1], page.image.shape[0])
     return {
         **json_ready(record),
         "size": list(size),
         "images": [base64.b64encode(one.tobytes()).decode() for one in images],
         "preview": _preview(page.image, preview) if preview else None,
-        "guess": guess and {key: json_ready({**record, **guess})[key] for key in ("text", "confidence", "digits")},
+        "refused": [] if record["digits"] else json_ready({**record, "digits": digits})["digits"],
+        "reason": reason,
     }
-
-
-def _in_pixels_of(page: Page, digits: list[dict]) -> list[dict]:
-    """Return the "digits" of a record with boxes in pixels of `page.image`, which may be smaller than the original."""
-    if page.full_size is None or page.image is None:
-        return digits
-    height, width = page.image.shape[:2]
-    factors = np.array([width, height, width, height]) / np.tile(page.full_size, 2)
-    return [{**digit, "box": np.round(digit["box"] * factors).astype(int).tolist()} for digit in digits]
 
 
 def _preview(image: np.ndarray, side: int) -> str:

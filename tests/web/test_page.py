@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import compose
-from conftest import ROOT, run
+from helpers import ROOT, run
 
 EXAMPLES = ROOT / "images" / "examples"
 expect = pytest.importorskip("playwright.sync_api").expect

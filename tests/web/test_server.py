@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT, run
 from data_loader import load_dataset
 from digits.reading.reader import ImageReader, Settings
 from digits.support.messages import UserError
 from digits.web import listening
 from digits.web.corrections import Corrections
 from digits.web.server import create_app
+from helpers import ROOT, run
 
 EXAMPLES = ROOT / "images" / "examples"
 SEVEN = (EXAMPLES / "seven.png").read_bytes()

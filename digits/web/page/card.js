@@ -30,12 +30,12 @@ export class Card {
   }
 
   // Show an entry of the reading's "digits" and its image; no entry hides the card.
-  show(digit, image, isGuess) {
+  show(digit, image, isRefused) {
     this.node.hidden = digit === undefined;
     if (digit === undefined) return;
     this.#image = image;
     paint(this.#pixels, image);
-    this.#name.textContent = `${digit.digit}${isGuess ? "?" : ""}`;
+    this.#name.textContent = `${digit.digit}${isRefused ? "?" : ""}`;
     this.#confidence.textContent = percent(digit.confidence);
     this.#pixels.setAttribute("aria-label", `Digit ${this.number} as the network saw it`);
     this.node.setAttribute("aria-label", `Digit ${this.number}: ${digit.digit}, ${percent(digit.confidence)}`);

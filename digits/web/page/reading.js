@@ -13,17 +13,17 @@ export function showReading(answer, boxes) {
   const text = JSON.stringify(answer);
   if (text === shown) return;
   shown = text;
-  const isGuess = answer.digits.length === 0 && answer.guess !== null;
-  const digits = isGuess ? answer.guess.digits : answer.digits;
+  const isRefused = answer.digits.length === 0;
+  const digits = isRefused ? answer.refused : answer.digits;
   showNumber(answer);
   showNotes(answer.notes);
-  showBoxes(boxes, answer.size, digits, isGuess);
+  showBoxes(boxes, answer.size, digits, isRefused);
   byId("why").hidden = digits.length === 0;
   while (cards.length < digits.length) {
     cards.push(new Card(cards.length + 1));
     byId("cards").append(cards.at(-1).node);
   }
-  cards.forEach((card, index) => card.show(digits[index], answer.images[index], isGuess));
+  cards.forEach((card, index) => card.show(digits[index], answer.images[index], isRefused));
 }
 
 // Show no reading but a sentence: why there is none.
@@ -38,13 +38,21 @@ export function showSentence(sentence, isError = false) {
 }
 
 // What a screen reader says of an answer, and the table shows.
-export function inWords({ text, confidence, unsure, digits, guess }) {
+export function inWords(answer) {
+  const { text, confidence, unsure, digits } = answer;
   if (digits.length) return `${unsure ? "Unsure: " : ""}${text}${unsure ? "?" : ""} (${percent(confidence)})`;
-  return `No digit found${guess ? `; the best guess is ${guess.text}` : ""}`;
+  const best = bestGuess(answer);
+  return `No digit found${best ? `; the best guess is ${best}` : ""}`;
+}
+
+// What the number may be where it is too uncertain to be read; "" where there is nothing to guess at.
+function bestGuess({ guess, refused }) {
+  if (guess) return `${guess.text} (${percent(guess.confidence)})`;
+  return refused.map(({ digit }) => digit).join("");
 }
 
 function showNumber(answer) {
-  const { text, confidence, unsure, digits, guess } = answer;
+  const { text, confidence, unsure, digits, reason } = answer;
   const number = byId("reading");
   number.style.setProperty("--length", Math.max(2, text.length));
   let next = 0;
@@ -57,10 +65,10 @@ function showNumber(answer) {
   const verdict = byId("verdict");
   verdict.classList.remove("error");
   if (digits.length) {
-    verdict.replaceChildren(unsure ? `Unsure: ${percent(confidence)} confident` : `${percent(confidence)} confident`);
+    verdict.replaceChildren(`${unsure ? "Unsure: only " : ""}${percent(confidence)} confident`);
   } else {
-    verdict.replaceChildren(element("strong", {}, "No digit found"));
-    if (guess) verdict.append(element("span", { class: "guess" }, `The best guess is ${guess.text}.`));
+    const best = bestGuess(answer);
+    verdict.replaceChildren(element("strong", {}, "No digit found"), best ? `The best guess is ${best}. ` : "", reason);
   }
 }
 
@@ -68,12 +76,12 @@ function showNotes(notes) {
   byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
 }
 
-function showBoxes(svg, [width, height], digits, isGuess) {
+function showBoxes(svg, [width, height], digits, isRefused) {
   const letter = Math.max(width, height) / 22;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(
     ...digits.map(({ digit, confidence, box: [x0, y0, x1, y1] }) => {
-      const kind = isGuess ? "box guess" : confidence < SURE_FROM ? "box unsure" : "box";
+      const kind = isRefused ? "box refused" : confidence < SURE_FROM ? "box unsure" : "box";
       const y = y0 > 1.3 * letter ? y0 - 1.3 * letter : y1;
       const tag = { x: (x0 + x1) / 2 - 0.5 * letter, y, width: letter, height: 1.2 * letter, rx: letter / 5 };
       const name = { x: (x0 + x1) / 2, y: y + 0.95 * letter, "font-size": letter };
@@ -82,7 +90,7 @@ function showBoxes(svg, [width, height], digits, isGuess) {
         { class: kind },
         svgElement("rect", { class: "edge", x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: letter / 5 }),
         svgElement("rect", { class: "tag", ...tag }),
-        svgElement("text", name, isGuess ? `${digit}?` : String(digit)),
+        svgElement("text", name, isRefused ? `${digit}?` : String(digit)),
       );
     }),
   );
