@@ -58,11 +58,11 @@ class Guard:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if not self._is_known(host):
             return refuse(403, "this server does not go by that name; use the address that app.py prints.")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin not in (None, f"http://{host}", f"https://{host}"):
             return refuse(403, "another site's page sent this request; use the page of this server.")
         if self.token is None:
             return None
-        cookie = f"token_{request.url.port or 80}"  # cookies do not tell one port from another
+        cookie = f"token_{request.scope['server'][1]}"  # the port: a cookie is sent to every port of a machine
         given = request.query_params.get("token", "")
         if self._is_token(given) and request.url.path == "/":
             answer = RedirectResponse("/", 303)  # the token leaves the address, and with it the browser's history

@@ -165,6 +165,19 @@ def test_blank_image_has_no_digit(page):
     assert reading(page) == ""
 
 
+def test_scribble_shows_what_was_refused(page):
+    canvas = page.locator("#canvas").bounding_box()
+    page.mouse.move(canvas["x"] + 60, canvas["y"] + 60)
+    page.mouse.down()
+    for x, y in np.random.default_rng(1).uniform(60, 280, (14, 2)):
+        page.mouse.move(canvas["x"] + x, canvas["y"] + y, steps=3)
+    page.mouse.up()
+    expect(page.locator("#verdict")).to_contain_text("No digit found")
+    assert reading(page) == ""
+    names = page.locator(".card:visible h3 strong").all_text_contents()
+    assert names and all(name.endswith("?") for name in names)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder with images, one of them in a folder in it, a file that is no image and a hidden one."""

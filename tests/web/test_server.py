@@ -89,6 +89,7 @@ def test_other_names_and_other_sites_are_refused(app, method, path):
         {"Origin": "http://evil.example"},
         {"Origin": "http://127.0.0.1:1"},  # another program's page on this machine
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": f"http://127.0.0.1:{app.port}.evil.example"},
     ):
         assert app.request(method, path, SEVEN, **headers)[0] == 403, headers

@@ -33,6 +33,7 @@ export class Card {
   show(digit, image, isRefused) {
     this.node.hidden = digit === undefined;
     if (digit === undefined) return;
+    this.node.classList.toggle("refused", isRefused);
     this.#image = image;
     paint(this.#pixels, image);
     this.#name.textContent = `${digit.digit}${isRefused ? "?" : ""}`;

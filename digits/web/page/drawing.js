@@ -56,7 +56,7 @@ export class Drawing {
   #begin(event) {
     if (this.#pointer !== null || event.button !== 0) return;
     this.#pointer = event.pointerId;
-    this.canvas.setPointerCapture(event.pointerId);
+    if (event.isTrusted) this.canvas.setPointerCapture(event.pointerId); // a program's events have no pointer to capture
     this.#strokes.push([]);
     this.#add([event]);
   }

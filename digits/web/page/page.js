@@ -28,6 +28,7 @@ function drawingChanged() {
   byId("hint").hidden = !drawing.isEmpty;
   byId("undo").disabled = byId("clear").disabled = drawing.isEmpty;
   byId("image").hidden = true;
+  document.body.classList.add("drawing");
   drawn = !drawing.isEmpty;
   if (drawn) return work();
   current = null;
@@ -64,6 +65,7 @@ async function readDrawing() {
 
 // Read the images that somebody dropped, pasted or chose: [{image, name}].
 function readImages(images) {
+  document.body.classList.remove("drawing");
   tasks = images.length === 1 ? [() => readOne(images[0])] : [];
   if (images.length > 1) readSeveral(images);
   work();
@@ -102,6 +104,7 @@ function showImage(image, options, answer) {
   byId("drawing-boxes").replaceChildren();
   if (answer.error) return showSentence(answer.error, true);
   current = { image, options };
+  document.body.classList.remove("drawing");
   byId("caption").textContent = answer.file;
   byId("preview").src = answer.preview;
   byId("preview").alt = `${answer.file}: ${inWords(answer)}`;

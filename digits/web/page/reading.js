@@ -48,7 +48,7 @@ export function inWords(answer) {
 // What the number may be where it is too uncertain to be read; "" where there is nothing to guess at.
 function bestGuess({ guess, refused }) {
   if (guess) return `${guess.text} (${percent(guess.confidence)})`;
-  return refused.map(({ digit }) => digit).join("");
+  return refused.length === 1 ? `${refused[0].digit}` : "";
 }
 
 function showNumber(answer) {
@@ -83,7 +83,8 @@ function showBoxes(svg, [width, height], digits, isRefused) {
     ...digits.map(({ digit, confidence, box: [x0, y0, x1, y1] }) => {
       const kind = isRefused ? "box refused" : confidence < SURE_FROM ? "box unsure" : "box";
       const y = y0 > 1.3 * letter ? y0 - 1.3 * letter : y1;
-      const tag = { x: (x0 + x1) / 2 - 0.5 * letter, y, width: letter, height: 1.2 * letter, rx: letter / 5 };
+      const wide = (isRefused ? 1.6 : 1) * letter;
+      const tag = { x: (x0 + x1) / 2 - wide / 2, y, width: wide, height: 1.2 * letter, rx: letter / 5 };
       const name = { x: (x0 + x1) / 2, y: y + 0.95 * letter, "font-size": letter };
       return svgElement(
         "g",
