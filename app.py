@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from digits.support import command_line
 from digits.support.command_line import Parser, number
-from digits.support.messages import UserError, printable
+from digits.support.messages import UserError, shown
 
 if TYPE_CHECKING:
     from digits.reading.reader import ImageReader
@@ -48,13 +48,11 @@ def load_reader(model_path: str | None) -> ImageReader:
     from digits.inference import model_files
     from digits.reading.reader import ImageReader, Settings
 
-    paths = model_files.files_of(model_path)
-    if not paths.keras.is_file():
-        raise UserError(
-            f"there is no model {printable(paths.keras)}; train it with `python train.py --model {printable(paths.keras)}`."
-        )
-    if obstacle := model_files.litert_obstacle(paths.keras):
-        raise UserError(f"{obstacle}; make it with `python export.py --format litert --model {printable(paths.keras)}`.")
+    path = model_files.files_of(model_path).keras
+    if not path.is_file():
+        raise UserError(f"there is no model {shown(path)}; train it with `python train.py --model {shown(path)}`.")
+    if obstacle := model_files.litert_obstacle(path):
+        raise UserError(f"{obstacle}; make it with `python export.py --format litert --model {shown(path)}`.")
     return ImageReader(
         Settings(model_path, runtime="litert", top_k=10), warn=lambda sentence: print(f"app.py: {sentence}", file=sys.stderr)
     )
@@ -72,8 +70,8 @@ def main(argv: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C. Returns the exit status."""
     arguments = parse_arguments(argv)
     import secrets
+    import shlex
 
-    from digits.support.messages import shown
     from digits.web.corrections import Corrections
     from digits.web.guard import LOOPBACK
     from digits.web.listening import address, listen, make_server
@@ -81,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
 
     reader = load_reader(arguments.model)
     token = None if arguments.host in LOOPBACK else secrets.token_urlsafe(16)
-    command = f"python train.py --fine-tune --data {shown(arguments.data)} --model models/mine.keras"
+    command = f"python train.py --fine-tune --data {shlex.quote(shown(arguments.data))} --model models/mine.keras"
     app = create_app(reader, Corrections(arguments.data), command, LOOPBACK | {arguments.host}, token)
     with listen(arguments.host, arguments.port) as listener:
         where = address(listener) + (f"/?token={token}" if token else "")

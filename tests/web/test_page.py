@@ -159,6 +159,14 @@ def test_drawing_goes_on_after_a_photo(page):
     expect(page.locator("#image")).to_be_hidden()
 
 
+def test_clear_takes_a_photo_away(page):
+    drop(page, EXAMPLES / "seven.png")
+    expect(page.locator("#reading")).to_have_text("7")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#image")).to_be_hidden()
+    assert reading(page) == ""
+
+
 def test_blank_image_has_no_digit(page):
     drop(page, EXAMPLES / "blank.jpg")
     expect(page.locator("#verdict")).to_contain_text("No digit found")

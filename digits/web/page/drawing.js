@@ -31,6 +31,7 @@ export class Drawing {
   }
 
   undo() {
+    if (this.isEmpty) return;
     this.#strokes.pop();
     this.#pointer = null;
     this.#redraw();

@@ -27,12 +27,18 @@ let current = null; // {image, options} of what is shown: a Blob and its name an
 function drawingChanged() {
   byId("hint").hidden = !drawing.isEmpty;
   byId("undo").disabled = byId("clear").disabled = drawing.isEmpty;
-  byId("image").hidden = true;
-  document.body.classList.add("drawing");
+  showStage(true);
   drawn = !drawing.isEmpty;
   if (drawn) return work();
   current = null;
   showSentence("The reading appears here while you draw.");
+}
+
+// Show whether the drawing is what is read, or an image.
+function showStage(isDrawing) {
+  document.body.classList.toggle("drawing", isDrawing);
+  byId("image").hidden = isDrawing;
+  if (!isDrawing) byId("drawing-boxes").replaceChildren();
 }
 
 // Do what is to be done, one request after the other, the drawing first.
@@ -59,13 +65,13 @@ async function readDrawing() {
   const [answer] = await inspect(image);
   if (clears !== drawing.clears) return;
   current = { image, options: { name: "drawing" } };
+  showStage(true);
   showReading(answer, byId("drawing-boxes"));
   announce(answer);
 }
 
 // Read the images that somebody dropped, pasted or chose: [{image, name}].
 function readImages(images) {
-  document.body.classList.remove("drawing");
   tasks = images.length === 1 ? [() => readOne(images[0])] : [];
   if (images.length > 1) readSeveral(images);
   work();
@@ -81,6 +87,7 @@ async function readOne({ image, name }) {
 
 function readSeveral(images) {
   startResults(images.length);
+  showStage(false);
   byId("image").hidden = true;
   showSentence("Choose an image in the table to see why it is read so.");
   tasks = images.map(({ image, name }) => async () => {
@@ -100,11 +107,11 @@ const failure = (file, { message }) => ({ file, page: null, text: "", confidence
 
 // Show a page of an image with its boxes.
 function showImage(image, options, answer) {
+  showStage(false);
+  byId("clear").disabled = false;
   byId("image").hidden = Boolean(answer.error);
-  byId("drawing-boxes").replaceChildren();
   if (answer.error) return showSentence(answer.error, true);
   current = { image, options };
-  document.body.classList.remove("drawing");
   byId("caption").textContent = answer.file;
   byId("preview").src = answer.preview;
   byId("preview").alt = `${answer.file}: ${inWords(answer)}`;
@@ -136,7 +143,8 @@ byId("close").onclick = () => {
   tasks = [];
   hideResults();
 };
-byId("copy").onclick = () => navigator.clipboard?.writeText(byId("command").textContent);
+byId("copy").hidden = !navigator.clipboard; // browsers have it on 127.0.0.1, and not over a network without encryption
+byId("copy").onclick = () => navigator.clipboard.writeText(byId("command").textContent);
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
   if ((event.ctrlKey || event.metaKey) && event.key === "z") drawing.undo();
