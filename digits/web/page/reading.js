@@ -17,7 +17,7 @@ export function showReading(answer, boxes) {
   const digits = isRefused ? answer.refused : answer.digits;
   showNumber(answer);
   showNotes(answer.notes);
-  showBoxes(boxes, answer.size, digits, isRefused);
+  showBoxes(boxes, answer, digits, isRefused);
   byId("why").hidden = digits.length === 0;
   while (cards.length < digits.length) {
     cards.push(new Card(cards.length + 1));
@@ -76,11 +76,13 @@ function showNotes(notes) {
   byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
 }
 
-function showBoxes(svg, [width, height], digits, isRefused) {
+function showBoxes(svg, { size: [width, height], separators }, digits, isRefused) {
   const letter = Math.max(width, height) / 22;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(
-    ...digits.map(({ digit, confidence, box: [x0, y0, x1, y1] }) => {
+    ...separators.map(({ box }) => svgElement("g", { class: "box sign" }, edge(box, letter))),
+    ...digits.map(({ digit, confidence, box }) => {
+      const [x0, y0, x1, y1] = box;
       const kind = isRefused ? "box refused" : confidence < SURE_FROM ? "box unsure" : "box";
       const y = y0 > 1.3 * letter ? y0 - 1.3 * letter : y1;
       const wide = (isRefused ? 1.6 : 1) * letter;
@@ -89,10 +91,13 @@ function showBoxes(svg, [width, height], digits, isRefused) {
       return svgElement(
         "g",
         { class: kind },
-        svgElement("rect", { class: "edge", x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: letter / 5 }),
+        edge(box, letter),
         svgElement("rect", { class: "tag", ...tag }),
         svgElement("text", name, isRefused ? `${digit}?` : String(digit)),
       );
     }),
   );
 }
+
+const edge = ([x0, y0, x1, y1], letter) =>
+  svgElement("rect", { class: "edge", x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: letter / 5 });
