@@ -26,8 +26,8 @@ HASTY_FOUR = [
 ]
 NUMBER = [compose.CURVES[2], HASTY_FOUR, compose.CURVES[6]]
 WINDOWS = {
-    "page": {"viewport": {"width": 1280, "height": 820}},
-    "page_dark": {"viewport": {"width": 1280, "height": 820}, "color_scheme": "dark"},
+    "page": {"viewport": {"width": 1280, "height": 880}},
+    "page_dark": {"viewport": {"width": 1280, "height": 880}, "color_scheme": "dark"},
     "page_phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True},
 }
 
