@@ -33,12 +33,12 @@ import contextlib
 import csv
 import io
 import itertools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from digits.reading.records import json_text
 from digits.support import command_line, messages, shards
 from digits.support.command_line import Parser, number
 from digits.support.messages import UserError, percent, printable
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from digits.reading.reader import Job
 
 PROGRESS_FROM = 20  # images; fewer are done before a progress bar is of use
-ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -162,20 +161,6 @@ def text_line(record: dict, alternatives: int | None) -> str:
     tops = [" [" + ", ".join(f"{digit} {percent(p)}" for digit, p in one["top"]) + "]" for one in record["digits"] if alternatives]
     text = f"unsure: {record['text']}?" if record["unsure"] else record["text"]
     return f"{name}: {text} ({percent(record['confidence'])}){''.join(tops)}\n"
-
-
-def json_text(record: dict) -> str:
-    """Return a record as one line of JSON, in ASCII: valid UTF-8 whatever the names are made of."""
-    record = {**record, "confidence": record["confidence"] and round(record["confidence"], 6)}
-    if record["guess"]:
-        record["guess"] = {**record["guess"], "confidence": round(record["guess"]["confidence"], 6)}
-    for key in {"file", "annotated"} & set(record):
-        record[key] = os.fsencode(record[key]).decode("utf-8", "backslashreplace")
-    record["digits"] = [
-        {**one, "confidence": round(one["confidence"], 6), "top": [[digit, round(p, 6)] for digit, p in one["top"]]}
-        for one in record["digits"]
-    ]
-    return ENCODE(record)
 
 
 def csv_line(cells: Iterable[object]) -> str:

@@ -9,6 +9,8 @@ import data_loader
 from helpers import *  # noqa: F403  tests that have not moved to `from helpers import` yet
 from helpers import ROOT, TRAINING, make_arrays, run
 
+pytest_plugins = ["served"]  # the page's server and a browser
+
 
 def pytest_collection_modifyitems(items):
     """Tests on the model of the short training are slow: the first of them waits for it."""

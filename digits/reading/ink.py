@@ -73,7 +73,16 @@ def odd(size: float, least: int = 3) -> int:
 def quantile(values: np.ndarray, share: float) -> float:
     """Return the value of `values` (any shape, not empty) below which a `share` of them lie, without interpolation."""
     place = int(share * (values.size - 1))
-    return float(np.partition(values, place, axis=None)[place])
+    values = values.ravel()
+    # np.partition takes 30 times as long where most values are equal, as on the plain paper of a drawing: find those first.
+    sample = np.sort(values[:: max(1, values.size // 100)])
+    pivot = sample[int(share * (len(sample) - 1))]
+    smaller = values[values < pivot]
+    if place < len(smaller):
+        return float(np.partition(smaller, place)[place])
+    larger = values[values > pivot]
+    place -= values.size - len(larger)
+    return float(np.partition(larger, place)[place] if place >= 0 else pivot)
 
 
 def otsu(values: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from digits.inference import model_files, network
@@ -56,6 +56,24 @@ class Job(NamedTuple):
     source: Source
     annotated: str | None = None
     error: str | None = None
+
+
+class Inspection(NamedTuple):
+    """The reading of one page, and what led to it: the arguments of `annotation.draw_reading`.
+
+    Attributes:
+        page: image_loader.Page.
+        record: see `read_image`.
+        digits: the record's "digits"; where it has none, what was refused (see `refusal.refused_digits`).
+        images: (len(digits), 28, 28) uint8, what the network saw of each.
+        reason: why nothing was read, as a sentence; "" where something was.
+    """
+
+    page: Page
+    record: dict
+    digits: list[dict]
+    images: np.ndarray
+    reason: str
 
 
 def read_image(
@@ -130,7 +148,7 @@ class ImageReader:
             **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
         )
 
-    def read(self, jobs: list[Job]) -> Iterator[dict]:
+    def read(self, jobs: list[Job]) -> Generator[dict, None, None]:
         """Yield the records of a list of Job, one for each page, with few calls of the network; see `read_images`."""
         pages: list[tuple] = []
         pixels = 0
@@ -171,32 +189,54 @@ class ImageReader:
         readings = iter(self._digits.read_layouts(layouts, self._single, self._top_k))
         for job, record, page, layout in pages:
             if layout is not None:
-                reading = next(readings)
-                pictures = reading.pop("pictures")
-                notes = record["notes"] + reading.pop("notes")
-                record.update(reading, notes=notes)
-                if layout.crowded and record["digits"]:
-                    record["notes"].append(
-                        f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
-                        "smallest were left out. Crop it and read the parts."
-                    )
+                images = _complete(record, layout, next(readings))
                 if job.annotated:
-                    record["annotated"] = self._write_annotated(job.annotated, page, layout, record, pictures)
+                    record["annotated"] = _write_annotated(job.annotated, self._explain(page, layout, record, images))
             yield record
 
-    def _write_annotated(self, path: str, page: Page, layout: Layout, record: dict, pictures: np.ndarray) -> str:
-        """Write the annotated copy of a page. Returns its path."""
-        from digits.reading import annotation, refusal
+    def inspect(self, job: Job) -> Generator[Inspection, None, None]:
+        """Yield the reading of each page of a job with what led to it."""
+        import numpy as np
 
-        digits, reason = record["digits"], ""
-        if not digits:
-            digits, pictures = refusal.refused_digits(layout, self._digits.network(layout.pictures))
-            reason = refusal.reason(layout, record)
-        if page.number:
-            stem, ending = os.path.splitext(path)
-            path = f"{stem}#{page.number}{ending}"
-        annotation.write_reading(path, annotation.draw_reading(page, record, digits, pictures, reason))
-        return path
+        for record, page, layout in self._find_pages(job):
+            if layout is None:
+                yield Inspection(page, record, [], np.zeros((0, 28, 28), np.uint8), "")
+            else:
+                (reading,) = self._digits.read_layouts([layout], self._single, self._top_k)
+                yield self._explain(page, layout, record, _complete(record, layout, reading))
+
+    def _explain(self, page: Page, layout: Layout, record: dict, images: np.ndarray) -> Inspection:
+        """Return what led to a record; `images` are those of its digits."""
+        from digits.reading import refusal
+
+        if record["digits"]:
+            return Inspection(page, record, record["digits"], images, "")
+        digits, images = refusal.refused_digits(layout, self._digits.network(layout.pictures), self._top_k)
+        return Inspection(page, record, digits, images, refusal.reason(layout, record))
+
+
+def _complete(record, layout, reading):
+    """Put a reading of `DigitReader` into the record of its page. Returns what the network saw of each digit."""
+    images = reading.pop("pictures")
+    notes = record["notes"] + reading.pop("notes")
+    record.update(reading, notes=notes)
+    if layout.crowded and record["digits"]:
+        record["notes"].append(
+            f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
+            "smallest were left out. Crop it and read the parts."
+        )
+    return images
+
+
+def _write_annotated(path, inspection):
+    """Write the annotated copy of a page. Returns its path."""
+    from digits.reading import annotation
+
+    if inspection.page.number:
+        stem, ending = os.path.splitext(path)
+        path = f"{stem}#{inspection.page.number}{ending}"
+    annotation.write_reading(path, annotation.draw_reading(*inspection))
+    return path
 
 
 def empty_record(name: str | None, error: str | None) -> dict:

@@ -11,12 +11,13 @@ from digits.reading.candidates import Layout
 from digits.support.messages import percent
 
 
-def refused_digits(layout: Layout, probabilities: np.ndarray) -> tuple[list[dict], np.ndarray]:
+def refused_digits(layout: Layout, probabilities: np.ndarray, top_k: int = 2) -> tuple[list[dict], np.ndarray]:
     """Return what was found, each stroke or run of strokes once: the one that the network is surest of.
 
     Args:
         layout: candidates.Layout with N candidates.
         probabilities: (N, 10) float, the network's answers.
+        top_k: how many alternatives to report for each digit.
 
     Returns:
         (list of D dicts "digit", "confidence", "box", "top", as in a record; (D, 28, 28) uint8, what the network saw).
@@ -36,7 +37,7 @@ def refused_digits(layout: Layout, probabilities: np.ndarray) -> tuple[list[dict
     digits = []
     for i in chosen:
         order = np.argsort(-probabilities[i], kind="stable")
-        top = [[int(digit), float(probabilities[i][digit])] for digit in order[:2]]
+        top = [[int(digit), float(probabilities[i][digit])] for digit in order[:top_k]]
         digits.append({"digit": top[0][0], "confidence": top[0][1], "box": layout.boxes[i].tolist(), "top": top})
     return digits, layout.pictures[chosen]
 
