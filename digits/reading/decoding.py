@@ -17,16 +17,19 @@ import numpy as np
 from digits.reading.candidates import Candidate, Layout, find_candidates
 from digits.reading.ink import quantile
 
-MIN_CONFIDENCE = 0.5  # a number below this confidence is unsure; chosen on handwriting kept for development
-UNSURE = 0.1  # ... and below this there is no digit
+MIN_CONFIDENCE = 0.8  # a number below this confidence is unsure; chosen on handwriting kept for development
+UNSURE = 0.05  # ... and below this there is no digit
 GUESS = 0.001  # what is less likely than this is not even a guess
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 1.5  # ... less this for each factor e by which other words are more
 LEAST_EVIDENCE, MOST_EVIDENCE = -4.0, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
-CUT_EVIDENCE = 1.0  # less for each stroke width of ink that is cut through
+CUT_EVIDENCE = 0.4  # less for each stroke width of ink that is cut through
 LOW_EVIDENCE = 8.0  # less for a word lower than 0.9 of what is tall in its line, per such height
 JUNK_EVIDENCE = 3.0  # against a number, in nats, for a piece as high as the line that is no digit
+SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
+LARGE_PIECE = 0.3  # of a line's height; ink that is left out is told from here on
+MOST_NOTES = 3  # about ink that was left out
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 MOST_CLUTTER = 0.3  # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
@@ -86,10 +89,12 @@ class DigitReader:
             start = these.stop
             if single:
                 i = choose_single(layout, confidences[these])
-                numbers = [Number(Word(layout.candidates[i].line, 0, 0, [i], 1.0, 0.0), confidences[these][i])]
+                c, words = layout.candidates[i], []
+                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0), confidences[these][i])]
             else:
-                numbers, _ = choose_numbers(layout, digits[these], confidences[these])
-            records.append(make_record(layout, probabilities[these], numbers, 0.0 if single else self.min_confidence, top_k))
+                numbers, words = choose_numbers(layout, digits[these], confidences[these])
+            least = 0.0 if single else self.min_confidence
+            records.append(make_record(layout, probabilities[these], numbers, words, least, top_k))
         return records
 
 
@@ -112,6 +117,8 @@ class Word(NamedTuple):
         first, last: its pieces.
         chosen: list of indices of candidates, from left to right; [] when it holds nothing like a digit.
         share: how likely this is among all ways to cut the word into digits, 0 to 1.
+        cuts: how much ink its digits cut through, in stroke widths.
+        height: the heights of its pieces together.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -120,6 +127,8 @@ class Word(NamedTuple):
     last: int
     chosen: list[int]
     share: float
+    cuts: float
+    height: float
     evidence: float
 
 
@@ -130,7 +139,7 @@ class Number(NamedTuple):
     confidence: float
 
 
-def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) -> tuple[list[Number], int]:
+def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) -> tuple[list[Number], list[Word]]:
     """Choose the version of an image that reads best, and the words in it that are numbers.
 
     Args:
@@ -138,10 +147,10 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
         digits, confidences: for each candidate, its most probable digit and that digit's probability (lists of N).
 
     Returns:
-        (list of Number in reading order, number of the version, -1 for none).
+        (list of Number in reading order, list of all Word of that version).
     """
     if layout.clutter > MOST_CLUTTER:
-        return [], -1
+        return [], []
     likely = [
         confidence if c.thickness <= (THICKEST_ONE if digit == 1 else THICKEST) else 0.1
         for c, digit, confidence in zip(layout.candidates, digits, confidences)
@@ -160,9 +169,10 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
             costs[line.version] += cost
             words.setdefault(line.version, []).append(word)
     numbers = {version: find_numbers(words[version], likely) for version in words}
-    read = [version for version in words if numbers[version]]
-    best = min(read, key=lambda version: costs[version]) if read else -1
-    return numbers.get(best, []), best
+    if not words:
+        return [], []
+    best = min(words, key=lambda version: (not numbers[version], costs[version]))
+    return numbers[best], words[best]
 
 
 def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
@@ -177,13 +187,14 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
     numbers = []
     for word in words:
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
-        confidence = certain * word.share * math.prod(likely[i] for i in word.chosen)
-        if word.chosen and certain >= 0.5:
-            numbers.append(Number(word, confidence))
-        elif word.chosen and not any(n.word.evidence + odds >= 0 for n in numbers):
-            numbers = max(numbers, [Number(word, confidence)], key=lambda one: one[0].confidence if one else 0)
-    sure = [n for n in numbers if n.word.evidence + odds >= 0]
-    return sure or numbers
+        confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-CUT_DOUBT * word.cuts)
+        numbers.append(Number(word, confidence))
+    read = [number for number in numbers if number.word.chosen and number.word.evidence + odds >= 0]
+    if not read and words:  # the word that most of the ink is in may be one all the same
+        main = max(numbers, key=lambda number: number.word.height)
+        if main.word.chosen and main.word.height > 0.5 * sum(word.height for word in words):
+            return [main]
+    return read
 
 
 def read_word(
@@ -218,7 +229,7 @@ def read_word(
         ways: list[tuple[str, float, float, tuple[int, ...]]] = []
         junk = JUNK_COST * float(heights[end])
         for text, (weight, cost, chosen) in states[-1].items():
-            ways.append((text, weight - junk, cost + junk, chosen))
+            ways.append((text, weight - SHARPNESS * junk, cost + junk, chosen))
         for i in ending.get(end, []):
             c = candidates[i]
             own = (
@@ -228,7 +239,7 @@ def read_word(
                 + SMALL_COST * max(0, 0.55 - c.height)
             )
             for text, (weight, cost, chosen) in states[c.first - first].items():
-                ways.append((f"{text}{digits[i]}", weight - own, cost + own, (*chosen, i)))
+                ways.append((f"{text}{digits[i]}", weight - SHARPNESS * own, cost + own, (*chosen, i)))
         new: dict[str, tuple[float, float, tuple[int, ...]]] = {}
         for text, weight, cost, chosen in ways:
             if text in new:
@@ -242,11 +253,14 @@ def read_word(
     total = top + math.log(sum(math.exp(other[0] - top) for other in states[-1].values()))
     covered = {k for i in chosen for k in range(candidates[i].first, candidates[i].last + 1)}
     junk = sum(float(heights[k]) for k in range(first, last + 1) if k not in covered)
-    evidence = sum(digit_evidence(digits[i], likely[i]) - CUT_EVIDENCE * candidates[i].cuts for i in chosen) - JUNK_EVIDENCE * junk
+    cuts = sum(candidates[i].cuts for i in chosen)
+    evidence = sum(digit_evidence(digits[i], likely[i]) for i in chosen) - CUT_EVIDENCE * cuts - JUNK_EVIDENCE * junk
     if chosen:  # small letters stand lower than the line's tall ones; digits are as high as these
         tall = max(candidates[i].height for i in chosen) / quantile(heights, 0.9)
         evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tall)
-    return cost, Word(line, first, last, list(chosen), math.exp(weight - total), evidence)
+    return cost, Word(
+        line, first, last, list(chosen), math.exp(weight - total), cuts, float(sum(heights[first : last + 1])), evidence
+    )
 
 
 def digit_evidence(digit: int, probability: float) -> float:
@@ -259,18 +273,22 @@ def digit_evidence(digit: int, probability: float) -> float:
     return min(max(1.6 * math.log(p / (1 - p)) - 7.1, LEAST_EVIDENCE), MOST_EVIDENCE) - ONE_EVIDENCE * (digit == 1)
 
 
-def make_record(layout: Layout, probabilities: np.ndarray, numbers: list[Number], min_confidence: float, top_k: int) -> dict:
-    """Return the record of one image; see `DigitReader.read_layouts`."""
+def make_record(
+    layout: Layout, probabilities: np.ndarray, numbers: list[Number], words: list[Word], min_confidence: float, top_k: int
+) -> dict:
+    """Return the record of one image; see `DigitReader.read_layouts`. `words` are all of which some are `numbers`."""
     record = {"text": "", "confidence": None, "unsure": False, "digits": [], "separators": [], "guess": None, "notes": []}
     whole = math.prod(number.confidence for number in numbers)
-    chosen = [i for number in numbers for i in number.word.chosen]
-    text, separators = spell(layout, probabilities.argmax(axis=1).tolist(), numbers)
+    text, separators, minus = spell(layout, probabilities.argmax(axis=1).tolist(), numbers)
     if numbers and max(number.confidence for number in numbers) < min(UNSURE, min_confidence):
         if whole >= GUESS:
             record["guess"] = {"text": text, "confidence": whole}
-        chosen = []
+        numbers = []
     elif numbers:
         record |= {"text": text, "confidence": whole, "unsure": whole < min_confidence, "separators": separators}
+        record["notes"] += [f"has a minus before {number}, which is no part of the number." for number in minus]
+    record["notes"] += describe_rest(unread_boxes(layout, numbers, words))
+    chosen = [i for number in numbers for i in number.word.chosen]
     for i in chosen:
         order = np.argsort(-probabilities[i], kind="stable")
         record["digits"].append(
@@ -284,22 +302,47 @@ def make_record(layout: Layout, probabilities: np.ndarray, numbers: list[Number]
     return record | {"pictures": layout.pictures[chosen]}
 
 
-def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str, list[dict]]:
-    """Return the text of numbers, with a space for each gap, sign and new line, and the signs in and before them."""
-    text, count, separators = "", 0, []
+def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str, list[dict], list[str]]:
+    """Return the text of numbers with a space for each gap, sign and new line; the signs; numbers that a minus precedes."""
+    text, separators, minus = "", [], []
+    count, before = 0, (-1, -1)  # digits so far; line and last piece of the number before
     for number in numbers:
-        line = layout.lines[number.word.line] if number.word.line >= 0 else None
-        place = number.word.first
-        text += " " if text else ""
-        for i in number.word.chosen:
+        word = number.word
+        own = "".join(str(digits[i]) for i in word.chosen)
+        text, place = text + " " if text else "", word.first
+        for i in word.chosen:
             c = layout.candidates[i]
-            marks = [mark for mark in line.signs if place <= mark.before <= c.first] if line else []
-            if place == number.word.first and place > 0:  # what stands before a later word belongs to the gap
-                marks = [mark for mark in marks if mark.before > place or mark.character in "+-/"] or marks
-            for mark in marks:
-                separators.append({"sign": mark.character, "box": [int(v) for v in mark.box], "after": count - 1})
-            if marks and text and not text.endswith(" "):
-                text += " "
-            text += str(digits[i])
+            marks = [mark for mark in layout.lines[word.line].signs if place <= mark.before <= c.first] if word.line >= 0 else []
+            if place == word.first and before != (word.line, word.first - 1):  # nothing to separate from
+                marks = [mark for mark in marks if mark.character in "+-"]
+                minus += [own] * any(mark.character == "-" for mark in marks)
+            separators += [{"sign": m.character, "box": [int(v) for v in m.box], "after": count - 1} for m in marks]
+            text += " " * (bool(marks) and not text.endswith(" ") and bool(text)) + str(digits[i])
             count, place = count + 1, c.last + 1
-    return text, separators
+        before = word.line, word.last
+    return text, separators, minus
+
+
+def unread_boxes(layout: Layout, numbers: list[Number], words: list[Word]) -> list[list[int]]:
+    """Return the boxes of ink in which no digit was read: of words that are no numbers, and of large pieces in numbers."""
+    read = {(number.word.line, number.word.first): number.word.chosen for number in numbers}
+    found = []
+    for word in words:
+        line = layout.lines[word.line]
+        if (word.line, word.first) not in read:
+            boxes = line.boxes[word.first : word.last + 1]
+            found.append([*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()])
+            continue
+        spans = [(layout.candidates[i].first, layout.candidates[i].last) for i in read[word.line, word.first]]
+        for k in range(word.first, word.last + 1):
+            if line.pieces[k] > LARGE_PIECE and not any(first <= k <= last for first, last in spans):
+                found.append(line.boxes[k].tolist())
+    return found
+
+
+def describe_rest(boxes: list[list[int]]) -> list[str]:
+    """Return sentences about boxes of ink in which no digit was read, without the name of the image: three at most."""
+    if len(boxes) <= MOST_NOTES:
+        return [f"has ink at {box} that was taken for no digit." for box in boxes]
+    largest = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+    return [f"has {len(boxes)} words or strokes that were taken for no digit, the largest at {largest}."]

@@ -76,7 +76,7 @@ def read_image(
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
         single: the picture holds exactly one digit: answer with one, never with several or none.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
-            (default: `decoding.SURE`).
+            (default: `decoding.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
         top_k: how many alternatives to report for each digit.
 
@@ -173,12 +173,12 @@ class ImageReader:
             if layout is not None:
                 reading = next(readings)
                 pictures = reading.pop("pictures")
-                notes = record["notes"] + reading.pop("notes")
+                name = printable(record["file"] or "the image")
+                notes = record["notes"] + [f"{name} {note}" for note in reading.pop("notes")]
                 record.update(reading, notes=notes)
                 if layout.crowded and record["digits"]:
                     record["notes"].append(
-                        f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
-                        "smallest were left out. Crop it and read the parts."
+                        f"{name} has more strokes than are looked at; the smallest were left out. Crop it and read the parts."
                     )
                 if job.annotated:
                     record["annotated"] = self._write_annotated(job.annotated, page, layout, record, pictures)
@@ -205,7 +205,15 @@ def in_full_size(layout: Layout, page: Page) -> Layout:
         return layout
     height, width = page.image.shape[:2]
     factors = [page.full_size[0] / width, page.full_size[1] / height] * 2
-    return layout._replace(boxes=(layout.boxes * factors).round().astype(layout.boxes.dtype))
+
+    def scaled(boxes):
+        return (np.asarray(boxes) * factors).round().astype(np.int32)
+
+    lines = [
+        line._replace(boxes=scaled(line.boxes), signs=[sign._replace(box=scaled(sign.box).tolist()) for sign in line.signs])
+        for line in layout.lines
+    ]
+    return layout._replace(boxes=scaled(layout.boxes), lines=lines)
 
 
 def empty_record(name: str | None, error: str | None) -> dict:

@@ -135,9 +135,8 @@ def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
                     for j in line:
                         beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
                         apart = max(y[i], y[j]) - min(y[i] + height[i], y[j] + height[j])
-                        if (beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]) or (
-                            beside > -0.6 * height[j] and apart < 0.12 * height[j]
-                        ):
+                        foot = beside > -0.6 * height[j] and apart < 0.12 * height[j]  # a dot or comma
+                        if foot or (beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]):
                             joined = line
             if joined is not None:
                 joined.append(i)
