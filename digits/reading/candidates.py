@@ -208,14 +208,16 @@ def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
     Returns:
         list of (first piece, last piece) of each word.
     """
-    reach = np.maximum.accumulate(spans[:, 2])
-    gaps = np.maximum(spans[1:, 0] - reach[:-1], 0) / height
+    left, right = spans[:, 0] / height, np.maximum.accumulate(spans[:, 2]) / height
+    gaps = np.maximum(left[1:] - right[:-1], 0)
     apart = gaps[gaps > 0]
     if len(apart) == 0:
         return [(0, len(spans) - 1)]
     usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
     spread = quantile(np.abs(apart - usual), 0.5)
     wide = usual + max(WORD_GAP, 4 * spread) if len(apart) > 1 else LONE_GAP
+    narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place
+    gaps -= narrow[1:] + narrow[:-1]
     ends = [*np.flatnonzero(gaps > wide).tolist(), len(spans) - 1]
     return list(zip([0] + [end + 1 for end in ends[:-1]], ends))
 

@@ -6,6 +6,7 @@ A sign is told by its shape and by its place in the line, not by the network, wh
 1, a plus as a 4. Pure functions from array to array; NumPy and OpenCV only.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 
 LEAN_SPREAD = 7.0  # degrees by which digits of one hand lean apart at least
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
+NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
 
@@ -49,7 +51,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         box = strokes.boxes[i]
         mask = strokes.labels[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] == i + 1
         character = name_sign(mask, box, strokes.boxes[[j for j in tall if j != i]], height)
-        if character == "1" and is_slash(i, tall, strokes):
+        if character == "1" and is_slash(i, tall, strokes, height):
             character = "/"
         if character and character != "1":
             signs.append(Sign(character, tuple(box.tolist())))
@@ -163,11 +165,13 @@ def lean(mask: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(-(x * y).mean(), max((y * y).mean(), 1e-9))))
 
 
-def is_slash(i: int, tall: list[int], strokes: Strokes) -> bool:
+def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
     """Tell whether a straight stroke is a slash and no 1: between digits, longer than they are, or leaning further."""
-    x = strokes.boxes[tall, 0] + strokes.boxes[tall, 2] / 2
-    own = strokes.boxes[i][0] + strokes.boxes[i][2] / 2
-    if not ((x < own - 1).any() and (x > own + 1).any()):
+    x0, x1 = strokes.boxes[i][0], strokes.boxes[i][0] + strokes.boxes[i][2]
+    own = (x0 + x1) / 2
+    before = [x0 - other[0] - other[2] for other in strokes.boxes[tall] if other[0] + other[2] / 2 < own]
+    after = [other[0] - x1 for other in strokes.boxes[tall] if other[0] + other[2] / 2 > own]
+    if min(before, default=math.inf) > NEAR * height or min(after, default=math.inf) > NEAR * height:
         return False
 
     def lean_of(j):
