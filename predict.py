@@ -38,7 +38,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from digits.reading.records import json_text
+from digits.reading.record_json import json_text
 from digits.support import command_line, messages, shards
 from digits.support.command_line import Parser, number
 from digits.support.messages import UserError, percent, printable
@@ -70,8 +70,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--min-confidence",
         type=number(float, 0, 1),
         metavar="P",
-        help="read a number whose confidence is at least P, 0 to 1; below, the answer is unsure (default: 0.5, "
-        "chosen on real handwriting)",
+        help="a number whose confidence is less is reported as unsure, 0 to 1; confidence is the chance that the whole "
+        "text is right (default: 0.8, chosen on real handwriting)",
     )
     parser.add_argument(
         "--invert",

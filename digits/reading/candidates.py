@@ -16,7 +16,9 @@ import numpy as np
 
 from digits.reading import ink as inks
 from digits.reading import ruled_paper
+from digits.reading.ink import quantile
 from digits.reading.mnist_format import already_mnist, mnist_normalise
+from digits.reading.signs import find_signs
 from digits.reading.strokes import (
     MOST_STROKES,
     Strokes,
@@ -34,6 +36,9 @@ from digits.reading.strokes import (
     turn,
 )
 
+DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
+WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
+LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
 MOST_CANDIDATES = 2000  # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
 
@@ -59,6 +64,14 @@ class Candidate(NamedTuple):
     thickness: float
 
 
+class Mark(NamedTuple):
+    """One sign in a line: which it is ("/", ".", ...), its box like `Layout.boxes`, and the piece that follows it."""
+
+    character: str
+    box: list[int]
+    before: int
+
+
 class Line(NamedTuple):
     """One line of writing.
 
@@ -66,11 +79,17 @@ class Line(NamedTuple):
         version: number of the version of the picture that it is in.
         cost: how improbable that version is before anything is read, in nats.
         pieces: (n,) float, heights of its pieces, in heights of the line.
+        boxes: (n, 4) int32, boxes of its pieces, like `Layout.boxes`.
+        words: list of (first, last): each word is pieces first..last (inclusive); no candidate is in two words.
+        signs: list of Mark, from left to right.
     """
 
     version: int
     cost: float
     pieces: np.ndarray
+    boxes: np.ndarray
+    words: list[tuple[int, int]]
+    signs: list[Mark]
 
 
 class Layout(NamedTuple):
@@ -179,6 +198,30 @@ def versions(ink: inks.Ink) -> list[tuple[Strokes, np.ndarray, float]]:
     return found
 
 
+def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
+    """Split a line into words where a gap is wide against the line's other gaps.
+
+    Args:
+        spans: (n, 4) x0, y0, x1, y1 of the line's pieces, from left to right.
+        height: of the line, in pixels.
+
+    Returns:
+        list of (first piece, last piece) of each word.
+    """
+    left, right = spans[:, 0] / height, np.maximum.accumulate(spans[:, 2]) / height
+    gaps = np.maximum(left[1:] - right[:-1], 0)
+    apart = gaps[gaps > 0]
+    if len(apart) == 0:
+        return [(0, len(spans) - 1)]
+    usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
+    spread = quantile(np.abs(apart - usual), 0.5)
+    wide = usual + max(WORD_GAP, 4 * spread) if len(apart) > 1 else LONE_GAP
+    narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place
+    gaps -= narrow[1:] + narrow[:-1]
+    ends = [*np.flatnonzero(gaps > wide).tolist(), len(spans) - 1]
+    return list(zip([0] + [end + 1 for end in ends[:-1]], ends))
+
+
 def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
     """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
     corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
@@ -186,6 +229,14 @@ def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tupl
     limit = np.array([shape[1], shape[0]])
     low = np.clip(low, 0, limit - 1).astype(int)
     return [*low, *np.clip(high.astype(int), low + 1, limit)]
+
+
+def small_ink(mask: np.ndarray, strokes: Strokes, width: float) -> np.ndarray:
+    """Return the boxes of ink (h, w) that is no stroke but as large as a dot of the pen: (n, 4) x, y, width, height."""
+    if strokes.labels.shape != mask.shape:  # turned: there is no telling what was where
+        return np.zeros((0, 4), int)
+    boxes = label_strokes(mask & (strokes.labels == 0)).boxes
+    return boxes[(boxes[:, 2:].min(axis=1) >= DOT_SIZE * width) & (boxes[:, 2:].max(axis=1) <= 4 * width)]
 
 
 def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[int, int] | None = None) -> Layout:
@@ -203,7 +254,8 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     if picture is not None:
         x, y, w, h = cv2.boundingRect((picture > 64).astype(np.uint8))
         whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(w, h))
-        return Layout(picture[None], np.array([[x, y, x + w, y + h]], np.int32), [whole], [Line(0, 0.0, np.ones(1))], 0.0)
+        box = np.array([[x, y, x + w, y + h]], np.int32)
+        return Layout(picture[None], box, [whole], [Line(0, 0.0, np.ones(1), box, [(0, 0)], [])], 0.0)
     pictures, boxes, crowded = [], [], False
     candidates: list[Candidate] = []
     lines: list[Line] = []
@@ -214,13 +266,29 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
         start = len(candidates)
+        specks = small_ink(ink.mask, strokes, width)
         for line in group_lines(strokes.boxes):
+            signs, line = find_signs(strokes, line, specks)
+            if len(line) == 0:
+                continue
             height = line_height(strokes.boxes[line])
             pieces = split_pieces(strokes, line, width)
             spans = [piece_span(strokes.boxes, piece) for piece in pieces]
-            lines.append(Line(version, cost, np.array([bottom - top for _, top, _, bottom in spans]) / height))
+            words = split_words(np.array(spans), height)
+            ends = [last for first, last in words for _ in range(first, last + 1)]
+            originals = [original_box(x0, y0, x1 - x0, y1 - y0, matrix, shape) for x0, y0, x1, y1 in spans]
+            marks = [
+                Mark(
+                    sign.character,
+                    original_box(*sign.box, matrix, shape),
+                    sum(x0 + x1 < 2 * sign.box[0] + sign.box[2] for x0, _, x1, _ in spans),
+                )
+                for sign in signs
+            ]
+            heights = np.array([bottom - top for _, top, _, bottom in spans]) / height
+            lines.append(Line(version, cost, heights, np.array(originals, np.int32), words, marks))
             for first in range(len(pieces)):
-                for last in range(first, len(pieces)):
+                for last in range(first, ends[first] + 1):
                     run, box = pieces[first : last + 1], np.array(spans[first : last + 1])
                     if last - first >= MOST_PIECES and (run[0][2] or run[-1][3]):
                         continue

@@ -94,7 +94,7 @@ def read_image(
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
         single: the picture holds exactly one digit: answer with one, never with several or none.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
-            (default: `decoding.SURE`).
+            (default: `decoding.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
         top_k: how many alternatives to report for each digit.
 
@@ -218,12 +218,11 @@ class ImageReader:
 def _complete(record, layout, reading):
     """Put a reading of `DigitReader` into the record of its page. Returns what the network saw of each digit."""
     images = reading.pop("pictures")
-    notes = record["notes"] + reading.pop("notes")
-    record.update(reading, notes=notes)
+    name = printable(record["file"] or "the image")
+    record.update(reading, notes=record["notes"] + [f"{name} {note}" for note in reading.pop("notes")])
     if layout.crowded and record["digits"]:
         record["notes"].append(
-            f"{printable(record['file'] or 'the image')} has more strokes than are looked at; the "
-            "smallest were left out. Crop it and read the parts."
+            f"{name} has more strokes than are looked at; the smallest were left out. Crop it and read the parts."
         )
     return images
 

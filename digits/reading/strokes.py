@@ -120,7 +120,8 @@ def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
     for i in order:
         best, best_overlap = None, 0.0
         for line in lines:
-            near = min(line, key=lambda j: abs(x[j] + width[j] / 2 - x[i] - width[i] / 2))
+            tall = [j for j in line if height[j] > 0.5 * height[line[0]]]  # a dot is beside digits, not beside another dot
+            near = min(tall, key=lambda j: abs(x[j] + width[j] / 2 - x[i] - width[i] / 2))
             overlap = min(y[i] + height[i], y[near] + height[near]) - max(y[i], y[near])
             overlap /= min(height[i], height[near])
             if overlap > best_overlap:
@@ -128,14 +129,14 @@ def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
         if best is not None and best_overlap > 0.35:
             best.append(i)
         else:
-            tall = max(height)
             joined = None
-            if height[i] < 0.5 * tall:  # a bar or dot above or below a line belongs to it
+            if height[i] < 0.5 * max(height):  # a bar or dot above or below a line belongs to it
                 for line in lines:
                     for j in line:
                         beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
                         apart = max(y[i], y[j]) - min(y[i] + height[i], y[j] + height[j])
-                        if beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]:
+                        foot = beside > -0.6 * height[j] and apart < 0.12 * height[j]  # a dot or comma
+                        if foot or (beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]):
                             joined = line
             if joined is not None:
                 joined.append(i)

@@ -19,6 +19,7 @@ from digits.reading import ink as inks
 from digits.reading.candidates import find_candidates, versions
 from digits.reading.desk import paint_over_desk
 from digits.reading.image_loader import Source, load_image
+from digits.reading.records import make_record
 
 
 class Steps(NamedTuple):
@@ -77,9 +78,9 @@ def follow(
     ink = inks.find_ink(image, invert)
     layout = find_candidates(image, invert)
     probabilities = np.asarray((network or load_network())(layout.pictures), np.float64)
-    lines = decoding.choose_lines(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist(), min_confidence)
-    record = decoding.make_record(layout, probabilities, lines, 1)
-    version = layout.lines[layout.candidates[lines[0][0]].line].version if lines else 0
+    numbers, words = decoding.choose_numbers(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist())
+    record = make_record(layout, probabilities, numbers, words, min_confidence, 1)
+    version = layout.lines[words[0].line].version if words else 0
     boxes = np.array([digit["box"] for digit in record["digits"]]).reshape(-1, 4)
     candidates = layout.boxes if layout.candidates[0].line >= 0 else layout.boxes[:0]
     return Steps(

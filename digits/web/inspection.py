@@ -20,7 +20,7 @@ from PIL import Image
 
 from digits.reading.annotation import draw_reading
 from digits.reading.reader import ImageReader, Inspection, Job, empty_record
-from digits.reading.records import json_ready
+from digits.reading.record_json import json_ready
 from digits.support.messages import UserError, printable
 
 MAX_PAGES = 50

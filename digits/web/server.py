@@ -35,7 +35,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digits.reading.reader import ImageReader
-from digits.reading.records import json_text
+from digits.reading.record_json import json_text
 from digits.support.constants import IMAGE_SIZE
 from digits.support.messages import UserError
 from digits.web import inspection

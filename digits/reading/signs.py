@@ -1,0 +1,185 @@
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash or plus.
+
+    found, rest = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
+
+A sign is told by its shape and by its place in the line, not by the network, which knows only digits: a slash is read as a
+1, a plus as a 4. Pure functions from array to array; NumPy and OpenCV only.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.reading.strokes import Strokes, line_height
+
+SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
+LEAN_SPREAD = 7.0  # degrees by which digits of one hand lean apart at least
+HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
+SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
+NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
+ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
+
+
+class Sign(NamedTuple):
+    """One sign.
+
+    Attributes:
+        character: one of / . , : - +
+        box: x, y, width, height, in pixels of the strokes.
+    """
+
+    character: str
+    box: tuple[int, int, int, int]
+
+
+def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[list[Sign], np.ndarray]:
+    """Find the signs in one line of writing.
+
+    Args:
+        strokes: Strokes.
+        line: indices of the line's strokes, from left to right.
+        specks: (n, 4) boxes x, y, width, height of ink too small to be a stroke; those in the line may be dots.
+
+    Returns:
+        (list of Sign from left to right, indices of the other strokes).
+    """
+    height = line_height(strokes.boxes[line])
+    tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
+    signs, rest = [], []
+    for i in line:
+        box = strokes.boxes[i]
+        mask = strokes.labels[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] == i + 1
+        character = name_sign(mask, box, strokes.boxes[[j for j in tall if j != i]], height)
+        if character == "1" and is_slash(i, tall, strokes, height):
+            character = "/"
+        if character and character != "1":
+            signs.append(Sign(character, tuple(box.tolist())))
+        else:
+            rest.append(i)
+    x0, x1 = strokes.boxes[tall, 0].min(), (strokes.boxes[tall, 0] + strokes.boxes[tall, 2]).max()
+    for box in specks:
+        if x0 < box[0] and box[0] + box[2] < x1 and (character := name_dot(box, strokes.boxes[tall], height)):
+            signs.append(Sign(character, tuple(box.tolist())))
+    return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int)
+
+
+def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: float) -> str:
+    """Name one stroke by its shape.
+
+    Args:
+        mask: (h, w) bool, the stroke.
+        box: x, y, width, height of it.
+        digits: (n, 4) boxes of the tall strokes beside it.
+        height: of the line, in pixels.
+
+    Returns:
+        one of . , - +, or "1" for a straight slanted stroke, or "" for none of these.
+    """
+    _, y, w, h = box
+    if 0.25 * height < w < 0.95 * height and 0.25 * height < h < 0.95 * height and 0.6 < w / h < 1.6 and is_cross(mask):
+        return "+"
+    if is_straight(mask) and h > 1.2 * w and h > ONE_HEIGHT * height:
+        return "1"
+    if len(digits) == 0:
+        return ""
+    if max(w, h) < 0.42 * height and (character := name_dot(box, digits, height)):
+        return character
+    top, bottom = level(box, digits)
+    middle = (y + h / 2 - top) / (bottom - top)
+    if w > 1.7 * h and h < 0.32 * height and 0.12 * height < w < 1.2 * height and 0.25 < middle < 0.78 and aside(box, digits):
+        return "-"
+    return ""
+
+
+def name_dot(box: np.ndarray, digits: np.ndarray, height: float) -> str:
+    """Return "." or "," for a small stroke at the foot of a line, ":" for one above it, "" for any other."""
+    _, y, w, h = box
+    if w > 0.3 * height or h > 0.42 * height or not aside(box, digits):
+        return ""
+    top, bottom = level(box, digits)
+    upper, lower = ((edge - top) / (bottom - top) for edge in (y, y + h))
+    if upper > 0.6:
+        return "," if h > 1.4 * w and lower > 1.06 else "." if w <= 1.7 * h and h < 0.3 * height else ""
+    return ":" if upper > 0.15 and lower < 0.65 and max(w, h) < 0.25 * height else ""
+
+
+def join_colons(signs: list[Sign]) -> list[Sign]:
+    """Make one colon of two dots above each other; a dot that stands high alone is no sign."""
+    joined: list[Sign] = []
+    upper = [sign for sign in signs if sign.character == ":"]
+    for sign in signs:
+        if sign.character in ".,":
+            x, y, w, h = sign.box
+            for other in upper:
+                if abs(other.box[0] + other.box[2] / 2 - x - w / 2) < max(w, other.box[2]):
+                    left, right = min(x, other.box[0]), max(x + w, other.box[0] + other.box[2])
+                    sign = Sign(":", (left, other.box[1], right - left, y + h - other.box[1]))
+        if sign not in upper:
+            joined.append(sign)
+    return joined
+
+
+def level(box: np.ndarray, digits: np.ndarray) -> tuple[float, float]:
+    """Return top and bottom of the line at a box: those of the two digits nearest to it."""
+    apart = np.abs(digits[:, 0] + digits[:, 2] / 2 - box[0] - box[2] / 2)
+    near = digits[np.argsort(apart)[:2]].astype(float)
+    return float(near[:, 1].mean()), float((near[:, 1] + near[:, 3]).mean())
+
+
+def aside(box: np.ndarray, digits: np.ndarray) -> bool:
+    """Tell whether a box lies beside the digits and not above or below one."""
+    overlap = np.minimum(box[0] + box[2], digits[:, 0] + digits[:, 2]) - np.maximum(box[0], digits[:, 0])
+    return bool((overlap <= SIDEWAYS * box[2]).all())
+
+
+def is_cross(mask: np.ndarray) -> bool:
+    """Tell whether a stroke is an upright cross: two bars through the middle, and nothing in the four corners."""
+    h, w = mask.shape
+    rows, columns = mask.mean(axis=1), mask.mean(axis=0)
+    y, x = int(rows.argmax()), int(columns.argmax())
+    if not (0.3 * h < y < 0.7 * h and 0.3 * w < x < 0.7 * w and rows[y] > 0.8 and columns[x] > 0.8):
+        return False
+    across, down = np.flatnonzero(rows > 0.6), np.flatnonzero(columns > 0.6)
+    rest = mask.copy()
+    rest[max(0, across[0] - 1 - h // 12) : across[-1] + 2 + h // 12] = False
+    rest[:, max(0, down[0] - 1 - w // 12) : down[-1] + 2 + w // 12] = False
+    return bool(rest.sum() < 0.06 * mask.sum())
+
+
+def is_straight(mask: np.ndarray) -> bool:
+    """Tell whether a stroke is a straight line: long, thin, with all of its ink near one axis."""
+    y, x = np.nonzero(mask)
+    if len(y) < 8:
+        return False
+    spread = np.linalg.eigvalsh(np.cov(np.stack([x, y]).astype(float)))
+    # A bar of length l and width w has l²/12 and w²/12 as its variances, and an area of l w.
+    length, width = np.sqrt(12 * max(spread[1], 1e-9)), np.sqrt(12 * max(spread[0], 1e-9))
+    return bool(length > 4 * width and len(y) > 0.85 * length * width * 0.9)
+
+
+def lean(mask: np.ndarray) -> float:
+    """Return how far a stroke leans to the right, in degrees from upright, by the moments of its ink."""
+    y, x = np.nonzero(mask)
+    y, x = y - y.mean(), x - x.mean()
+    return float(np.degrees(np.arctan2(-(x * y).mean(), max((y * y).mean(), 1e-9))))
+
+
+def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
+    """Tell whether a straight stroke is a slash and no 1: between digits, longer than they are, or leaning further."""
+    x0, x1 = strokes.boxes[i][0], strokes.boxes[i][0] + strokes.boxes[i][2]
+    own = (x0 + x1) / 2
+    before = [x0 - other[0] - other[2] for other in strokes.boxes[tall] if other[0] + other[2] / 2 < own]
+    after = [other[0] - x1 for other in strokes.boxes[tall] if other[0] + other[2] / 2 > own]
+    if min(before, default=math.inf) > NEAR * height or min(after, default=math.inf) > NEAR * height:
+        return False
+
+    def lean_of(j):
+        bx, by, w, h = strokes.boxes[j]
+        return lean(strokes.labels[by : by + h, bx : bx + w] == j + 1)
+
+    others = sorted((j for j in tall if j != i), key=lambda j: abs(strokes.boxes[j][0] + strokes.boxes[j][2] / 2 - own))[:6]
+    leans = np.array([lean_of(j) for j in others])
+    further = (lean_of(i) - float(np.median(leans))) / max(LEAN_SPREAD, float(leans.std()))
+    longer = (strokes.boxes[i][3] / float(np.median(strokes.boxes[others, 3])) - 1) / HEIGHT_SPREAD
+    return min(further, 3) + min(longer, 3) > SLASH and further > 0.2

@@ -1,0 +1,162 @@
+"""Words of a line: how each reads best, and whether it is a number at all.
+
+    cost, word = read_word(...)                  # the likeliest digits of one word, and what speaks for a number
+    numbers = find_numbers(words, likely)        # those of a page's words that are numbers
+
+Nearly all digits of a number are sure, as high as its line and whole; letters are now and then. A word's evidence adds this up
+as a log-odds, and where many words are none, a number has to be surer. Pure functions.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.reading.candidates import Candidate
+from digits.reading.ink import quantile
+
+WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
+CONTEXT = 1.5  # ... less this for each factor e by which other words are more
+LEAST_EVIDENCE, MOST_EVIDENCE = -4.0, 1.5  # for a number, of one digit, as a log-odds
+ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
+CUT_EVIDENCE = 0.4  # less for each stroke width of ink that is cut through
+LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its line, per such height
+UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
+JUNK_EVIDENCE = 3.0  # against a number, in nats, for a piece as high as the line that is no digit
+SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
+MOST_TEXTS = 6  # ways to read a word that are followed up at a time
+JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
+DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
+CUT_COST = 0.3  # for each stroke width of ink that is cut through
+GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
+SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
+CUT_DOUBT = 0.15  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
+
+
+class Word(NamedTuple):
+    """A word of a line, as it reads best.
+
+    Attributes:
+        line: number of its line.
+        first, last: its pieces.
+        chosen: list of indices of candidates, from left to right; [] when it holds nothing like a digit.
+        share: how likely this is among all ways to cut the word into digits, 0 to 1.
+        cuts: how much ink its digits cut through, in stroke widths.
+        height: the heights of its pieces together.
+        evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
+    """
+
+    line: int
+    first: int
+    last: int
+    chosen: list[int]
+    share: float
+    cuts: float
+    height: float
+    evidence: float
+
+
+class Number(NamedTuple):
+    """A word taken for a number: `Word`, and the confidence in all of it."""
+
+    word: Word
+    confidence: float
+
+
+def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
+    """Return the words that are numbers, or the one that is likeliest to be one.
+
+    Among many words that are none, one that looks like a number is less likely to be one.
+    """
+    odds, others = WORD_ODDS, 0
+    while (count := sum(word.evidence + odds < 0 for word in words)) > others:
+        others = count
+        odds = WORD_ODDS - CONTEXT * math.log(1 + others)
+    numbers = []
+    for word in words:
+        certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
+        confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-CUT_DOUBT * word.cuts)
+        numbers.append(Number(word, confidence))
+    read = [number for number in numbers if number.word.chosen and number.word.evidence + odds >= 0]
+    if not read and words:  # the word that most of the ink is in may be one all the same
+        main = max(numbers, key=lambda number: number.word.height)
+        if main.word.chosen and main.word.height > 0.5 * sum(word.height for word in words):
+            return [main]
+    return read
+
+
+def read_word(
+    line: int,
+    first: int,
+    last: int,
+    heights: np.ndarray,
+    members: list[int],
+    candidates: list[Candidate],
+    digits: list[int],
+    likely: list[float],
+) -> tuple[float, Word]:
+    """Choose the runs of pieces that together explain a word best (dynamic programming from left to right).
+
+    Every way to cut the word into digits and rest has a cost; ways that give the same digits add up.
+
+    Args:
+        line, first, last: the word's line, and its pieces.
+        heights: (n,) heights of the line's pieces, in heights of the line.
+        members: indices of the candidates in this word.
+        candidates: of the whole layout. digits, likely: the most probable digit of each and its probability.
+
+    Returns:
+        (cost of the best way, in nats; the Word).
+    """
+    ending: dict[int, list[int]] = {}
+    for i in members:
+        ending.setdefault(candidates[i].last, []).append(i)
+    # For each place between pieces: text -> (log of the sum of all ways' weights, cost of the best, its candidates).
+    states: list[dict[str, tuple[float, float, tuple[int, ...]]]] = [{"": (0.0, 0.0, ())}]
+    for end in range(first, last + 1):
+        ways: list[tuple[str, float, float, tuple[int, ...]]] = []
+        junk = JUNK_COST * float(heights[end])
+        for text, (weight, cost, chosen) in states[-1].items():
+            ways.append((text, weight - SHARPNESS * junk, cost + junk, chosen))
+        for i in ending.get(end, []):
+            c = candidates[i]
+            own = (
+                -DOUBT_COST * math.log(max(likely[i], 1e-9))
+                + CUT_COST * c.cuts
+                + GAP_COST * max(0, c.gap - 0.1)
+                + SMALL_COST * max(0, 0.55 - c.height)
+            )
+            for text, (weight, cost, chosen) in states[c.first - first].items():
+                ways.append((f"{text}{digits[i]}", weight - SHARPNESS * own, cost + own, (*chosen, i)))
+        new: dict[str, tuple[float, float, tuple[int, ...]]] = {}
+        for text, weight, cost, chosen in ways:
+            if text in new:
+                other = new[text]
+                weight = max(weight, other[0]) + math.log1p(math.exp(-abs(weight - other[0])))
+                cost, chosen = min((cost, chosen), other[1:])
+            new[text] = weight, cost, chosen
+        states.append(dict(sorted(new.items(), key=lambda item: -item[1][0])[:MOST_TEXTS]))
+    text, (weight, cost, chosen) = min(states[-1].items(), key=lambda item: item[1][1])
+    top = max(other[0] for other in states[-1].values())
+    total = top + math.log(sum(math.exp(other[0] - top) for other in states[-1].values()))
+    covered = {k for i in chosen for k in range(candidates[i].first, candidates[i].last + 1)}
+    junk = sum(float(heights[k]) for k in range(first, last + 1) if k not in covered)
+    cuts = sum(candidates[i].cuts for i in chosen)
+    evidence = sum(digit_evidence(digits[i], likely[i]) for i in chosen) - CUT_EVIDENCE * cuts - JUNK_EVIDENCE * junk
+    if chosen:  # small letters stand lower than the line's tall ones; digits are as high as these
+        tall = [candidates[i].height for i in chosen]
+        evidence -= LOW_EVIDENCE * max(0.0, 0.9 - max(tall) / quantile(heights, 0.9))
+        evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / max(tall))
+    return cost, Word(
+        line, first, last, list(chosen), math.exp(weight - total), cuts, float(sum(heights[first : last + 1])), evidence
+    )
+
+
+def digit_evidence(digit: int, probability: float) -> float:
+    """Return what one glyph says for a number and against letters, as a log-odds.
+
+    Letters that look like digits are read with high probability, too, most often as a 1: one sure digit says little. A
+    doubtful one says much, as nearly all digits of a number are sure.
+    """
+    p = min(max(probability, 1e-4), 1 - 1e-4)
+    return min(max(1.6 * math.log(p / (1 - p)) - 7.1, LEAST_EVIDENCE), MOST_EVIDENCE) - ONE_EVIDENCE * (digit == 1)
