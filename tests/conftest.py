@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import data_loader
-from helpers import *  # noqa: F403  tests that have not moved to `from helpers import` yet
 from helpers import ROOT, TRAINING, make_arrays, run
 
 pytest_plugins = ["served"]  # the page's server and a browser
