@@ -6,7 +6,7 @@
 
 Trainings are a third as long as `train.py` and scored on 10,000 of MNIST's training images that they do not see;
 the test images are never looked at. `other.npz` holds `x` (N, 28, 28) uint8, ink 255 on 0, drawn as
-`mnist_format.mnist_normalise` does, and `y` (N,): 0 to 9, or 255 for a picture of something else. Results are kept
+`mnist_format.mnist_normalise` does, and `y` (N,): 0 to 9, or 255 for an image of something else. Results are kept
 in reports/ablation.json: run it again after an interruption, and it goes on.
 """
 
@@ -25,14 +25,16 @@ from train import PRESETS
 EPOCHS, VALIDATION_SIZE, BATCH_SIZE, LEARNING_RATE = 6, 10_000, 128, 3e-3
 NEVER = 1e-9  # a share of the images that is next to none, by which one can still divide
 
-# What is different: a module's constants, or one of the preset's shares of drawn pictures.
+# What is different: a module's constants, or one of the preset's shares of synthetic digits and negatives.
 VARIANTS = {
     "the recipe": {},
-    "no drawn digits": {"synthetic_share": 0.0},
-    "drawn digits: a quarter as many": {"synthetic_share": 0.03},
-    "drawn digits: twice as many": {"synthetic_share": 0.24},
-    "no non-digits": {"negatives_share": 0.0},
-    "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0}},
+    "no synthetic digits": {"synthetic_share": 0.0},
+    "synthetic digits: a quarter as many": {"synthetic_share": 0.035},
+    "synthetic digits: pens of even strokes": {"pen": {"CONTRAST_SHARE": 0.0}},
+    "no negatives": {"negatives_share": 0.0},
+    "negatives: half as many": {"negatives_share": 0.1},
+    "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0, "STRETCH_SHARE": 0.0}},
+    "no stretching to a square": {"augmentation": {"STRETCH_SHARE": 0.0}},
     "no change of pen width": {"augmentation": {"PEN_SHARE": NEVER}},
     "no loss of detail": {"augmentation": {"COARSE_SHARE": NEVER}},
     "no label smoothing": {"recipe": {"LABEL_SMOOTHING": 0.0}},
@@ -50,12 +52,12 @@ def train_variant(changes, seed, handwriting):
     import numpy as np
 
     from data_loader import load_dataset, split
-    from digits.training import augmentation, recipe
+    from digits.training import augmentation, pen, recipe
 
     shares = {key: changes.get(key, PRESETS["standard"][key]) for key in ("synthetic_share", "negatives_share")}
     constants = [
         (module, name, value)
-        for module in (augmentation, recipe)
+        for module in (augmentation, pen, recipe)
         for name, value in changes.get(module.__name__.rpartition(".")[2], {}).items()
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in constants]
@@ -90,7 +92,7 @@ def table(results, seeds, handwriting):
         ("accuracy", "MNIST validation %"),
         ("loss", "its cross-entropy"),
         ("handwriting", "other handwriting %"),
-        ("refused", f"non-digits below {MIN_CONFIDENCE} %"),
+        ("refused", f"negatives below {MIN_CONFIDENCE} %"),
     ]
     columns = [column for column in columns if any(column[0] in scores for scores in results.values())]
     lines = [
@@ -121,7 +123,7 @@ def main(argv=None):
     parser = Parser(__doc__)
     parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--only", choices=VARIANTS, help="train one variant")
-    parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these pictures, too")
+    parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these images, too")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "reports" / "ablation.json", help="(default: %(default)s)")
     tables.add_option(parser)
     arguments = parser.parse_args(argv)

@@ -13,6 +13,7 @@ ROTATION = 15.0  # degrees, either way
 SCALE = 0.12  # each axis by 1 - SCALE to 1 + SCALE: squeezed and stretched digits
 SHEAR = 0.2  # slant, in pixels per pixel
 SHIFT = 2.0  # pixels
+STRETCH_SHARE = 0.1  # of the images are squeezed or stretched further, up to a square
 PEN_SHARE = 0.3  # of the images get a thicker or a thinner pen
 COARSE_SHARE = 0.1  # of the images lose detail, as in small bitmaps and hard thresholds
 
@@ -32,14 +33,17 @@ def augment(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
 
 
 def warp(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
-    """Rotate, slant, scale and shift each image about its centre, in one bilinear resampling.
+    """Rotate, slant, scale and shift each image about its centre, in one bilinear resampling; stretch some to a square.
 
     Args and returns as `augment`.
     """
     count, size = tf.shape(images)[0], images.shape[1]
-    turn, slant, scale_x, scale_y, shift_x, shift_y = tf.unstack(tf.random.stateless_uniform((6, count), seed, -1, 1))
+    turn, slant, scale_x, scale_y, shift_x, shift_y, stretch, chance = tf.unstack(
+        tf.random.stateless_uniform((8, count), seed, -1, 1)
+    )
     turn, slant = np.pi / 180 * ROTATION * turn, SHEAR * slant
     scale_x, scale_y = 1 + SCALE * scale_x, 1 + SCALE * scale_y
+    scale_x = tf.where(chance < 2 * STRETCH_SHARE - 1, _stretch(images, stretch), scale_x)
     # Where each pixel of the new image comes from: x' = xx x + xy y + x0, y' = yx x + yy y + y0.
     xx, xy = tf.cos(turn) * scale_x, (tf.cos(turn) * slant - tf.sin(turn)) * scale_x
     yx, yy = tf.sin(turn) * scale_y, (tf.sin(turn) * slant + tf.cos(turn)) * scale_y
@@ -55,6 +59,16 @@ def warp(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+
+
+def _stretch(images, number):
+    """Return by how much to squeeze (above 1, at most 1.5) or stretch (below 1) each image, for numbers from -1 to 1.
+
+    None becomes wider than MNIST's box of 20 pixels, or than 1.7 times itself.
+    """
+    width = tf.reduce_sum(tf.cast(tf.reduce_max(images, axis=[1, 3]) > 64.0, tf.float32), axis=1)
+    widest = tf.clip_by_value(20 / tf.maximum(width, 1.0), 1.0, 1.7)
+    return tf.where(number < 0, 1 + number * (1 - 1 / widest), 1 + 0.5 * number)
 
 
 def change_pen_width(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:

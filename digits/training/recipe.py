@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.support.constants import NUM_CLASSES
-from digits.training import synthetic
+from digits.training import negatives, synthetic
 from digits.training.augmentation import augment
 
 LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
@@ -40,9 +40,9 @@ def training_set(
     if count := int(synthetic_share * len(images)):
         parts.append(synthetic.draw_digits(count, seed))
     if count := int(negatives_share * len(images)):
-        pieces = synthetic.non_digits_from_digits(images, labels, count // 2, seed)
-        signs = synthetic.draw_non_digits(count - len(pieces), seed)
-        parts.append((np.concatenate([pieces, signs]), np.full(count, NOT_A_DIGIT)))
+        cut = negatives.negatives_from_digits(images, labels, count // 3, seed)
+        drawn = negatives.draw_negatives(count - len(cut), seed)
+        parts.append((np.concatenate([cut, drawn]), np.full(count, NOT_A_DIGIT)))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]).astype(np.uint8)
 
 

@@ -53,6 +53,20 @@ def test_warp_moves_ink_and_keeps_most_of_it(digits):
     assert moved.mean() > 0.3 and moved.max() < 6
 
 
+def widths(images):
+    """Number of columns with ink of each image."""
+    return (np.asarray(images).max(axis=(1, 3)) > 64).sum(axis=1)
+
+
+def test_some_images_are_squeezed_and_stretched_within_the_box(digits, monkeypatch):
+    monkeypatch.setattr(augmentation, "STRETCH_SHARE", 1.0)
+    for name in ("ROTATION", "SHEAR"):
+        monkeypatch.setattr(augmentation, name, 0.0)
+    ratio = widths(warp(tf.constant(digits), tf.constant((0, 0)))) / widths(digits)
+    assert ratio.min() < 0.75 and ratio.max() > 1.4
+    assert widths(warp(tf.constant(digits), tf.constant((0, 0)))).max() <= 22
+
+
 def test_pen_width_changes_a_share_both_ways(digits, monkeypatch):
     changed = change_pen_width(tf.constant(digits), tf.constant((0, 0))).numpy()
     ratio = ink(changed) / ink(digits)
