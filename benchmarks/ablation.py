@@ -29,8 +29,9 @@ NEVER = 1e-9  # a share of the images that is next to none, by which one can sti
 VARIANTS = {
     "the recipe": {},
     "no synthetic digits": {"synthetic_share": 0.0},
-    "synthetic digits: a quarter as many": {"synthetic_share": 0.035},
+    "synthetic digits: a quarter as many": {"synthetic_share": 0.045},
     "synthetic digits: pens of even strokes": {"pen": {"CONTRAST_SHARE": 0.0}},
+    "synthetic digits: none beside a rest": {"recipe": {"REST_SHARE": 0.0}},
     "no negatives": {"negatives_share": 0.0},
     "negatives: half as many": {"negatives_share": 0.1},
     "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0, "STRETCH_SHARE": 0.0}},

@@ -1,7 +1,6 @@
-"""Make training images that show no digit: letters, signs, scribbles, filled shapes, and what is left of cut digits.
+"""Draw training images that show no digit: letters, signs, scribbles, filled shapes, textures.
 
-    images = draw_negatives(4000, seed=1)                                  # drawn
-    images = negatives_from_digits(x_train, y_train, 4000, seed=2)         # pairs, halves, mirrored digits
+    images = draw_negatives(4000, seed=1)
 
 They are trained towards equal probabilities ("outlier exposure", Hendrycks, Mazeika & Dietterich 2019,
 arXiv 1812.04606). What a person could take for a digit (O, l, Z, S, B, G, g, q, b, y, C, J, brackets, an arrow up,
@@ -18,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digits.reading.mnist_format import fit
 from digits.training import pen
-from digits.training.synthetic_forms import FONTS, FRAGMENTS, SIGNS, SILHOUETTES, WORD_LETTERS
+from digits.training.synthetic_forms import FONTS, SIGNS, SILHOUETTES, WORD_LETTERS
 
 
 def draw_negatives(count: int, seed: int) -> np.ndarray:
@@ -138,65 +137,3 @@ def _filled(rng):
     cv2.fillPoly(mask, [np.round(outline * (pen.CANVAS - 1)).astype(np.int32)], 1)
     ink = texture.astype(np.uint8) * mask
     return ink if ink.max() > 60 else 255 * mask
-
-
-def negatives_from_digits(images: np.ndarray, labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Make images of no digit from images of digits: two thirds pairs, one third cut or mirrored digits.
-
-    Args:
-        images: (N, 28, 28) uint8, ink 255 on 0.
-        labels: (N,) integers 0 to 9.
-        count: number of images.
-        seed: integer; the same seed gives the same images.
-
-    Returns:
-        (count, 28, 28) uint8, ink 255 on 0, in MNIST's geometry.
-    """
-    rng = np.random.default_rng(seed)
-    of_label = [np.flatnonzero(labels == digit) for digit in range(10)]
-    changes = [change for change in FRAGMENTS if len(of_label[change[0]])]
-    results = np.zeros((count, 28, 28), np.uint8)
-    for index, result in enumerate(results):
-        if index % 3 == 0 and changes:
-            label, change = changes[rng.integers(len(changes))]
-            ink = _fragment(images[rng.choice(of_label[label])], change, rng)
-        else:
-            first, second = images[rng.integers(0, len(images), 2)]
-            ink = _side_by_side(first, second, rng)
-        result[:] = fit(np.ascontiguousarray(ink))
-    return results
-
-
-def _side_by_side(first, second, rng):
-    """Put two digits next to each other so that they touch or nearly do: their ink, (H, W) uint8."""
-    digits = [pen.crop(first), pen.crop(second)]
-    halves = digits[0][:, digits[0].shape[1] // 2 :], digits[1][:, : digits[1].shape[1] // 2 + 1]
-    which = rng.integers(6)
-    for side in (0, 1):  # cuts in wrong places leave half of one or of both
-        if which in (side, 2) and halves[side].mean() > 0.8 * digits[side].mean():
-            digits[side] = halves[side]
-    first, second = digits
-    scale = rng.uniform(0.75, 1.25)
-    second = cv2.resize(second, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    height = max(len(first), len(second))
-    above = int(rng.choice([0, 0.5, 1]) * (height - len(second)))
-    first = np.pad(first, ((height - len(first), 0), (0, 0)))
-    second = np.pad(second, ((above, height - len(second) - above), (0, 0)))
-    width = first.shape[1]
-    right = np.where((first > 99).any(axis=1), width - 1 - np.argmax(first[:, ::-1] > 99, axis=1), -99)
-    left = np.where((second > 99).any(axis=1), np.argmax(second > 99, axis=1), 99)
-    reach = right - left
-    parallel = (reach >= reach.max() - 2).mean() > 0.4  # two 1s that touch would be one bold 1
-    start = max(int(reach.max() + rng.integers(-1, 4) + 4 * parallel), width // 2)  # below 1 they touch
-    pair = np.pad(first, ((0, 0), (0, max(0, start + second.shape[1] - width))))
-    place = pair[:, start : start + second.shape[1]]
-    np.maximum(place, second, out=place)
-    squeeze = min(1, max(rng.uniform(0.5, 1), 0.6 * height / pair.shape[1]))
-    return cv2.resize(pair, None, fx=squeeze, fy=1, interpolation=cv2.INTER_AREA)
-
-
-def _fragment(image, change, rng):
-    """Return the ink that is left of a digit's image after one change of `FRAGMENTS`."""
-    ink = pen.crop(image)
-    rows = round(min(rng.uniform(0.36, 0.46) * len(ink), 0.9 * ink.shape[1])) or 1  # a high part could be a 1
-    return {"top": ink[:rows], "bottom": ink[-rows:], "mirror": ink[:, ::-1], "flip": ink[::-1]}[change]

@@ -1,6 +1,6 @@
 """The recipe of a training: which images the network sees, how they vary, and how it learns from them.
 
-    images, labels = training_set(x, y, synthetic_share=0.12, negatives_share=0.12, seed=0)
+    images, labels = training_set(x, y, synthetic_share=0.18, negatives_share=0.2, seed=0)
     batches = Batches(images, labels, batch_size=128, seed=0)
     model.compile(optimizer=optimizer(3e-3, 4 * batches.steps), loss="categorical_crossentropy", metrics=[accuracy])
     model.fit(batches.dataset(epochs=4), epochs=4, steps_per_epoch=batches.steps, shuffle=False)
@@ -16,18 +16,20 @@ import numpy as np
 import tensorflow as tf
 
 from digits.support.constants import NUM_CLASSES
-from digits.training import negatives, synthetic
+from digits.training import cuts, negatives, synthetic
 from digits.training.augmentation import augment
 
 LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
 WARM_UP = 0.2  # share of the training in which the learning rate rises; then it falls to 0 (cosine)
+REST_SHARE = 0.25  # of the synthetic digits are MNIST's, beside a rest of another digit; the others are drawn
+CUT_SHARE = 0.33  # of the negatives are pairs and pieces of MNIST's digits; the others are drawn
 NOT_A_DIGIT = 255  # label of a negative: an image of no digit, whose target is the uniform distribution
 
 
 def training_set(
     images: np.ndarray, labels: np.ndarray, synthetic_share: float, negatives_share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add to the training images: synthetic digits of forms that MNIST lacks, and negatives.
+    """Add to the training images: synthetic digits of forms that MNIST lacks, and negatives (images of no digit).
 
     Args:
         images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9.
@@ -38,9 +40,11 @@ def training_set(
     """
     parts = [(images, labels)]
     if count := int(synthetic_share * len(images)):
-        parts.append(synthetic.draw_digits(count, seed))
+        beside_rests = int(REST_SHARE * count)
+        parts.append(cuts.digits_with_rests(images, labels, beside_rests, seed))
+        parts.append(synthetic.draw_digits(count - beside_rests, seed))
     if count := int(negatives_share * len(images)):
-        cut = negatives.negatives_from_digits(images, labels, count // 3, seed)
+        cut = cuts.negatives_from_digits(images, labels, int(CUT_SHARE * count), seed)
         drawn = negatives.draw_negatives(count - len(cut), seed)
         parts.append((np.concatenate([cut, drawn]), np.full(count, NOT_A_DIGIT)))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]).astype(np.uint8)

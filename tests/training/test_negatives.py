@@ -3,44 +3,30 @@
 import numpy as np
 import pytest
 
-from digits.training import negatives, synthetic
+from digits.training import negatives
 from digits.training.synthetic_forms import FONTS
 
 COUNT = 300
 
 
-def made(count=COUNT, seed=7):
-    """Return each function's images by its name; cut digits are made of synthetic ones, which need no file."""
-    images, labels = synthetic.draw_digits(COUNT, seed=7)
-    return {
-        "drawn": negatives.draw_negatives(count, seed),
-        "from digits": negatives.negatives_from_digits(images, labels, count, seed),
-    }
-
-
 @pytest.fixture(scope="module")
 def images():
-    return made()
+    return negatives.draw_negatives(COUNT, seed=7)
 
 
-@pytest.mark.parametrize("name", ["drawn", "from digits"])
-def test_images_keep_mnist_geometry(images, name):
-    assert images[name].shape == (COUNT, 28, 28) and images[name].dtype == np.uint8
-    for image in images[name].astype(np.float64):
+def test_images_keep_mnist_geometry(images):
+    assert images.shape == (COUNT, 28, 28) and images.dtype == np.uint8
+    for image in images:
         rows, columns = np.nonzero(image)
         assert image.max() == 255
         assert max(np.ptp(rows), np.ptp(columns)) < 20
 
 
 def test_same_seed_same_images_other_seed_other_images(images):
-    again, other = made(), made(seed=8)
-    for name in images:
-        assert np.array_equal(images[name], again[name])
-        assert not any(np.array_equal(image, another) for image, another in zip(images[name], other[name]))
-
-
-def test_images_differ(images):
-    assert len(np.unique(images["drawn"].reshape(COUNT, -1), axis=0)) > 0.98 * COUNT
+    assert np.array_equal(images, negatives.draw_negatives(COUNT, seed=7))
+    other = negatives.draw_negatives(COUNT, seed=8)
+    assert np.mean([np.array_equal(*both) for both in zip(images, other)]) < 0.02
+    assert len(np.unique(images.reshape(COUNT, -1), axis=0)) > 0.98 * COUNT  # a filled square may come twice
 
 
 def test_fonts_have_all_letters():
@@ -51,15 +37,5 @@ def test_fonts_have_all_letters():
         assert not [letter for letter in letters if bytes(font.getmask(letter)) == missing], name
 
 
-def test_pairs_hold_the_ink_of_two_digits():
-    one = np.zeros((28, 28), np.uint8)
-    one[4:24, 12:16] = 255
-    labels = np.full(5, 8)  # of which FRAGMENTS has nothing: all images are pairs
-    pairs = negatives.negatives_from_digits(np.stack([one] * 5), labels, 20, seed=0)
-    for pair in pairs:  # two bars with a gap, never one broad bar
-        middle = pair[14] > 100
-        assert np.count_nonzero(np.diff(middle.astype(int)) == 1) == 2
-
-
 def test_none():
-    assert made(count=0)["drawn"].shape == made(count=0)["from digits"].shape == (0, 28, 28)
+    assert negatives.draw_negatives(0, seed=0).shape == (0, 28, 28)
