@@ -22,9 +22,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.reading.candidates import prepare_single
+from digits.inference.network import load_network
+from digits.reading.decoding import DigitReader
 from digits.reading.image_loader import load_image
 from digits.reading.image_paths import find_images
+from digits.reading.ink import LONG_SIDE
 from digits.support import native_output
 from digits.support.constants import IMAGE_SIZE, NUM_CLASSES, PROJECT
 from digits.support.files import atomic_write
@@ -186,7 +188,8 @@ def _read_npz(path):
 
 
 def _read_image_folders(folder):
-    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as in prediction."""
+    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as by `predict.py --single`."""
+    reader = DigitReader(_default_network())
     images, labels, test = [], [], []
     for digit in range(NUM_CLASSES):
         paths = (
@@ -203,13 +206,21 @@ def _read_image_folders(folder):
         for number, path in enumerate(paths):
             if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
-            images.append(prepare_single(load_image(path)))
+            images.append(reader.read([load_image(path, least_side=LONG_SIDE)], single=True)[0]["pictures"][0])
             if not images[-1].any():
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(digit)
             test.append(number % 5 == 4)
     x, y, held_out = np.stack(images), np.array(labels, np.uint8), np.array(test)
     return {"x_train": x[~held_out], "y_train": y[~held_out], "x_test": x[held_out], "y_test": y[held_out]}
+
+
+def _default_network():
+    """Return the default model, or, where there is none, a network that knows nothing: the ink alone decides then."""
+    try:
+        return load_network()
+    except UserError:
+        return lambda images: np.full((len(images), NUM_CLASSES), 1 / NUM_CLASSES)
 
 
 def _download_mnist(paths):

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from digits.reading import ink as inks
-from digits.reading import ruled_paper
 from digits.reading.ink import quantile
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
@@ -23,18 +22,15 @@ from digits.reading.strokes import (
     MOST_STROKES,
     Strokes,
     cut_stroke,
-    drop_border,
-    drop_specks,
     greatest_width,
     group_lines,
-    keep_strokes,
     label_strokes,
-    level_slant,
     line_height,
     propose_cuts,
     stroke_width,
-    turn,
+    touched_sides,
 )
+from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
@@ -53,6 +49,7 @@ class Candidate(NamedTuple):
         gap: the widest gap between its pieces, in heights of its line (0.0: one piece).
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
+        left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
     """
 
     line: int
@@ -62,6 +59,7 @@ class Candidate(NamedTuple):
     gap: float
     height: float
     thickness: float
+    left_out: float = 0.0
 
 
 class Mark(NamedTuple):
@@ -157,47 +155,6 @@ def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
     return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
 
 
-def versions(ink: inks.Ink) -> list[tuple[Strokes, np.ndarray, float]]:
-    """Propose versions of the strokes of a picture: as they are, and with what may be printed taken away.
-
-    Args:
-        ink: ink.Ink.
-
-    Returns:
-        list of (Strokes, (2, 3) matrix from the strokes' pixels to pixels of the original image, cost: how
-        improbable this version is before anything is read, in nats).
-    """
-    back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
-    plain = label_strokes(ink.mask)
-    framed, alone = ruled_paper.frames(plain)
-    sets: list[tuple[Strokes, float]] = []
-    if not framed.any() or alone:
-        sets.append((plain, 3.0 * framed.any()))  # what has a frame around it is hardly written with it
-    if framed.any():
-        sets.append((keep_strokes(plain, ~framed), 0.0))
-    else:
-        ruled = ruled_paper.remove_rules(ink.mask)
-        if ruled is not None:
-            sets.append((label_strokes(ruled), 0.7))
-    for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
-        strokes = label_strokes(inks.cut_out(strength, ink.covered))
-        framed, _ = ruled_paper.frames(strokes)
-        sets.append((keep_strokes(strokes, ~framed), 0.7))
-    found: list[tuple[Strokes, np.ndarray, float]] = []
-    for strokes, cost in sets:
-        strokes, dropped = drop_border(strokes, ink.mask.shape)
-        strokes = drop_specks(strokes)
-        if len(strokes.areas) == 0:
-            continue
-        cost += 4.0 * dropped
-        found.append((strokes, back, cost))
-        angle = level_slant(strokes.boxes)
-        if angle:
-            turned, inverse = turn(strokes.labels > 0, angle)
-            found.append((label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + 0.2))
-    return found
-
-
 def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
     """Split a line into words where a gap is wide against the line's other gaps.
 
@@ -239,6 +196,14 @@ def small_ink(mask: np.ndarray, strokes: Strokes, width: float) -> np.ndarray:
     return boxes[(boxes[:, 2:].min(axis=1) >= DOT_SIZE * width) & (boxes[:, 2:].max(axis=1) <= 4 * width)]
 
 
+def take_whole(strokes: Strokes, line: int) -> Candidate:
+    """Return all the ink of a version as one candidate, in a line of its own."""
+    _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+    gaps = [widest_gap(strokes.boxes[:, axis], strokes.boxes[:, axis + 2]) for axis in (0, 1)]
+    thickness = greatest_width(strokes.labels > 0) / max(width, height)
+    return Candidate(line, 0, 0, 0.0, max(gaps) / height, 1.0, thickness)
+
+
 def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[int, int] | None = None) -> Layout:
     """Find the candidates for digits in a picture.
 
@@ -262,12 +227,14 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     ink = inks.find_ink(image, invert)
     shape = image.shape[:2] if full_size is None else full_size[::-1]
     enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
-    for version, (strokes, matrix, cost) in enumerate(versions(ink)):
+    found = propose_versions(ink, invert)
+    for version, (strokes, matrix, cost, one_digit) in enumerate(found):
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
+        free = ~touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0)
         start = len(candidates)
         specks = small_ink(ink.mask, strokes, width)
-        for line in group_lines(strokes.boxes):
+        for line in [] if one_digit else group_lines(strokes.boxes):
             signs, line = find_signs(strokes, line, specks)
             if len(line) == 0:
                 continue
@@ -311,27 +278,20 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                             gap / height,
                             h / height,
                             greatest_width(mask) / max(h, w),
+                            share_left_out(mask, free[[i for i, *_ in run]], strokes.areas, free),
                         )
                     )
+        if all(c.left_out for c in candidates[start:]):
+            whole = take_whole(strokes, len(lines))
+            box = original_box(*cv2.boundingRect((strokes.labels > 0).astype(np.uint8)), matrix, shape)
+            cost += whole_cost(strokes)
+            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([box], np.int32), [(0, 0)], []))
+            pictures.append(mnist_normalise(strokes.labels > 0))
+            boxes.append(box)
+            candidates.append(whole)
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         pictures.append(np.zeros((28, 28), np.uint8))
         boxes.append([0, 0, shape[1], shape[0]])
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
     return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
-
-
-def prepare_single(image: np.ndarray, invert: str = "auto") -> np.ndarray:
-    """Draw all the ink of a picture that holds exactly one digit as MNIST would, however many strokes it has.
-
-    Args:
-        image, invert: as for `find_candidates`.
-
-    Returns:
-        (28, 28) uint8, ink 255 on 0; all 0 when there is no ink.
-    """
-    picture = already_mnist(image, invert)
-    if picture is not None:
-        return picture
-    ink = inks.find_ink(image, invert)
-    return mnist_normalise(drop_specks(drop_border(label_strokes(ink.mask), ink.mask.shape)[0]).labels > 0)

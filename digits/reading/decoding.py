@@ -8,18 +8,20 @@
 each line picks the reading with the best evidence; what is left without evidence is no digit.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from digits.reading.candidates import Layout, find_candidates
 from digits.reading.records import make_record
-from digits.reading.words import Number, Word, find_numbers, read_word
+from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, read_word
 
 MIN_CONFIDENCE = 0.8  # a number below this confidence is unsure; chosen on handwriting kept for development
 MOST_CLUTTER = 0.3  # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
+LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -79,14 +81,18 @@ class DigitReader:
 
 
 def choose_single(layout: Layout, confidences: list[float]) -> int:
-    """Return the index of the candidate that reads best as the one digit, by each one's highest probability."""
+    """Return the index of the candidate that reads best as the one digit, by each one's highest probability.
 
-    def worth(i):
+    It has to account for the ink that it leaves out: a part may look more like a digit than the whole does.
+    """
+
+    def cost(i):
         c = layout.candidates[i]
-        cost = layout.lines[c.line].cost if c.line >= 0 else 0.0
-        return confidences[i] * min(1, c.height) - 0.2 * c.cuts - 0.3 * cost
+        version = layout.lines[c.line].cost if c.line >= 0 else 0.0
+        doubt = -DOUBT_COST * math.log(max(confidences[i], 1e-9))
+        return version + doubt + CUT_COST * c.cuts + GAP_COST * max(0, c.gap - 0.1) + LEFT_OUT_COST * c.left_out
 
-    return max(range(len(layout.candidates)), key=worth)
+    return min(range(len(layout.candidates)), key=cost)
 
 
 def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) -> tuple[list[Number], list[Word]]:

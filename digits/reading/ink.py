@@ -23,6 +23,7 @@ SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deep
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
+PLAIN_BORDER = 0.15  # of the picture's border is ink: less is a stroke or two that run out of the picture
 
 
 class Ink(NamedTuple):
@@ -31,17 +32,21 @@ class Ink(NamedTuple):
     Attributes:
         mask: (h, w) bool, the pen strokes.
         scale: working pixels per pixel of the original image.
+        strength: (h, w) float32, how far each pixel differs from its paper towards the ink, in grey levels.
         difference: (h, w, 3) float32, picture minus paper, in grey levels.
         covered: (h, w) bool, where something may lie on the paper (roughly).
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
+        dark: (h, w) bool, the darker of two classes of pixels, whatever is paper.
     """
 
     mask: np.ndarray
     scale: float
+    strength: np.ndarray
     difference: np.ndarray
     covered: np.ndarray
     clutter: float
+    dark: np.ndarray
 
 
 def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -250,6 +255,17 @@ def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
 
 
+def border_share(mask: np.ndarray) -> float:
+    """Return the share of the picture's border that is ink in `mask` (h, w) bool."""
+    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
+
+
+def darker_half(image: np.ndarray) -> np.ndarray:
+    """Return the (h, w) bool mask of the darker of two classes of pixels of `image` (h, w, 3) uint8, by Otsu's threshold."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)[1] > 0
+
+
 def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
     """Return how far the picture is from plain paper beside the ink: the 90th percentile against the ink's median.
 
@@ -292,4 +308,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
-    return Ink(mask, scale, difference, covered, measure_clutter(difference, mask))
+    # In a bitmap that its digit fills, what lies beside the ink are the edges of strokes.
+    filled = max(small.shape) <= BITMAP_SIDE * scale and border_share(mask) > PLAIN_BORDER
+    clutter = 0.0 if filled else measure_clutter(difference, mask)
+    return Ink(mask, scale, strength, difference, covered, clutter, darker_half(small))

@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 
 from digits.reading import ink as inks
-from digits.reading.strokes import Strokes
+from digits.reading.strokes import Strokes, drop_specks, label_strokes
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
 THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
+STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
+FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
 
@@ -172,8 +174,42 @@ def remove_rules(mask: np.ndarray) -> np.ndarray | None:
     return level if upright is None else upright.T.copy()
 
 
+def remove_bar(mask: np.ndarray) -> np.ndarray | None:
+    """Erase a level bar under the writing that touches it and sticks out on both sides: the line of a form.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (h, w) bool, or None when there is no such bar.
+    """
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    box = np.s_[y : y + height, x : x + width]
+    written = erase_level_rules(mask[box])
+    if written is None:
+        return None
+    rows = np.flatnonzero((mask[box] & ~written).any(axis=1))
+    left, top, rest_width, rest_height = cv2.boundingRect((drop_specks(label_strokes(written)).labels > 0).astype(np.uint8))
+    sticks_out = min(left, width - left - rest_width) > STICKS_OUT * width
+    if not sticks_out or rows.mean() < top + 0.8 * rest_height:
+        return None
+    rest = np.zeros_like(mask)
+    rest[box] = written
+    return rest
+
+
+def lies_on_its_box(mask: np.ndarray) -> bool:
+    """Tell whether a stroke (h, w) bool runs along two or more sides of its own box: a corner or a part of a frame."""
+    edge = max(2, round(FRAME_EDGE * max(mask.shape)))
+    if min(mask.shape) <= 4 * edge:
+        return False
+    inside = np.count_nonzero(mask[edge:-edge, edge:-edge])
+    sides = (mask[:edge].any(axis=0), mask[-edge:].any(axis=0), mask[:, :edge].any(axis=1), mask[:, -edge:].any(axis=1))
+    return inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2
+
+
 def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
-    """Tell which strokes are frames: their outlines enclose other strokes.
+    """Tell which strokes are frames: their outlines enclose other strokes, or would if they were whole.
 
     Args:
         strokes: strokes.Strokes.
@@ -191,6 +227,8 @@ def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
         part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
         outline, _ = cv2.findContours((part == i + 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = cv2.drawContours(np.zeros(part.shape, np.uint8), outline, -1, 1, cv2.FILLED)
+        if lies_on_its_box(part == i + 1):
+            filled[:] = 1
         for j in np.flatnonzero(inside):
             if filled[part == j + 1].all():
                 result[i] = True

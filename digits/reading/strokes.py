@@ -80,9 +80,8 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     strokes = keep_strokes(strokes, ~outside)
     if len(strokes.areas) == 0:
         return strokes, 1.0
-    x, y, width, height = strokes.boxes.T
-    margin = 1
-    sides = np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
+    _, _, width, height = strokes.boxes.T
+    sides = touched_sides(strokes.boxes, shape)
     free = ~sides.any(axis=0)
     extent = np.maximum(width, height)
     if not free.any() or extent[free].max() < 0.25 * extent.max():
@@ -92,6 +91,12 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     alike &= ~(sides[0] & sides[2]) & ~(sides[1] & sides[3])
     keep = free | alike
     return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
+
+
+def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) -> np.ndarray:
+    """Return (4, n) bool: which strokes touch the left, upper, right and lower side of a picture of `shape` (h, w)."""
+    x, y, width, height = boxes.T
+    return np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
 
 
 def drop_specks(strokes: Strokes) -> Strokes:

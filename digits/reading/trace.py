@@ -16,10 +16,11 @@ import numpy as np
 from digits.inference.network import load_network
 from digits.reading import decoding
 from digits.reading import ink as inks
-from digits.reading.candidates import find_candidates, versions
+from digits.reading.candidates import find_candidates
 from digits.reading.desk import paint_over_desk
 from digits.reading.image_loader import Source, load_image
 from digits.reading.records import make_record
+from digits.reading.versions import propose_versions
 
 
 class Steps(NamedTuple):
@@ -88,7 +89,7 @@ def follow(
         np.clip(inks.background(plain, scale)[0], 0, 255).astype(np.uint8),
         np.linalg.norm(ink.difference, axis=2) / np.sqrt(3),
         ink.mask,
-        _strokes(ink, version),
+        _strokes(propose_versions(ink, invert), ink.mask, version),
         candidates * scale,
         boxes * scale,
         record["pictures"],
@@ -99,12 +100,11 @@ def follow(
     )
 
 
-def _strokes(ink, version):
-    """Return the strokes of one version of a picture as `Steps.strokes`."""
-    found = versions(ink)
-    if version >= len(found):
-        return np.where(ink.mask, -1, 0).astype(np.int32)
-    strokes = found[version][0].labels
-    if strokes.shape != ink.mask.shape:  # turned level: there is no telling what was where
+def _strokes(found, mask, number):
+    """Return the strokes of version `number` of a picture as `Steps.strokes`."""
+    if not found:
+        return np.where(mask, -1, 0).astype(np.int32)
+    strokes = found[number % len(found)].strokes.labels  # the second half of the numbers: each as one digit
+    if strokes.shape != mask.shape:  # turned level: there is no telling what was where
         return strokes.astype(np.int32)
-    return np.where((strokes == 0) & ink.mask, -1, strokes).astype(np.int32)
+    return np.where((strokes == 0) & mask, -1, strokes).astype(np.int32)

@@ -1,0 +1,56 @@
+"""Faint parts of strokes: the hairlines of a dip pen, the light up-strokes of a pencil.
+
+    mask = add_hairlines(ink.strength, ink.mask)    # None where there are none
+
+A threshold that tells bold strokes from paper loses what is a third as dark. But a hairline stands out from the
+paper right beside it, is thin, and begins at a bold stroke; grain does not go on, and ruled lines go on for too
+long. NumPy and OpenCV only.
+"""
+
+import cv2
+import numpy as np
+
+from digits.reading.ink import noise_level, odd, quantile
+from digits.reading.strokes import stroke_width
+
+FAINTEST = 0.16  # of the median strength of the bold strokes
+GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations
+REACH = 0.7  # of a hairline from bold strokes, in stroke widths; a shorter one is the soft edge of a stroke
+LONGEST = 1.3  # of a hairline, in lengths of the largest stroke; what is longer and straight is a ruled line
+
+
+def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """Follow faint ridges from bold strokes.
+
+    Args:
+        strength: (h, w) float32, how far each pixel differs from its paper towards the ink, in grey levels.
+        mask: (h, w) bool, the bold strokes.
+
+    Returns:
+        (h, w) bool, the strokes with their hairlines; None where nothing is added.
+    """
+    width = stroke_width(mask)
+    if not width:
+        return None
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    length = int(LONGEST * boxes[1:, 2:4].max())
+    ridge = cv2.morphologyEx(strength, cv2.MORPH_TOPHAT, np.ones((odd(2 * width),) * 2))
+    least = max(FAINTEST * quantile(strength[mask], 0.5), GRAIN_FACTOR * noise_level(strength))
+    faint = (ridge > least) & ~cut_rules((ridge > least) | mask, length)
+    joined = cv2.morphologyEx((faint & ~mask).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((odd(width / 2),) * 2))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    touching = np.zeros(count, bool)
+    touching[labels[cv2.dilate(mask.astype(np.uint8), np.ones((3, 3))) > 0]] = True
+    far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3) > REACH * width
+    reaching = np.bincount(labels[far & faint], minlength=count) > 0
+    keep = touching & reaching & (boxes[:, 2:4].max(axis=1) <= length)
+    keep[0] = False
+    return mask | (keep[labels] & faint) if keep.any() else None
+
+
+def cut_rules(mask: np.ndarray, length: int) -> np.ndarray:
+    """Return the (h, w) bool mask of what lies on level or upright lines of more than `length` pixels."""
+    lines = np.zeros(mask.shape, np.uint8)
+    for thick, along in ((np.ones((5, 1)), np.ones((1, length))), (np.ones((1, 5)), np.ones((length, 1)))):
+        lines |= cv2.morphologyEx(cv2.dilate(mask.astype(np.uint8), thick), cv2.MORPH_OPEN, along)
+    return lines > 0

@@ -1,0 +1,141 @@
+"""Versions of a picture's strokes: where it is not plain which ink was written, each answer is one version.
+
+    for version in propose_versions(ink):           # ink.Ink, from `ink.find_ink`
+        version.strokes, version.cost               # what may have been written; how improbable that is
+
+Which version is right is left to the network: the one that is made of digits. NumPy and OpenCV only.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.reading import ruled_paper
+from digits.reading.hairlines import add_hairlines
+from digits.reading.ink import PLAIN_BORDER, Ink, border_share, cut_out
+from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, turn
+
+LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
+PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
+DROPPED_COST = 4.0  # for taking what touches the border of the picture away, if it were all of the ink
+BORDER_COST = 1.5  # for keeping it
+BAR_COST = 1.5  # for taking away a bar that is as long as all the ink
+BOLD_COST = 1.0  # for leaving hairlines out
+EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
+TURN_COST = 0.2  # for turning a slanted line level
+TIGHT = 0.75  # of the picture's height or width: a crop of the writing alone
+OUTSIDE_WEIGHT = 0.25  # of ink that runs out of the picture, in what is left out
+STROKE_COST = 0.5  # in nats, for each stroke of a digit beyond three, counted by their ink
+
+
+class Version(NamedTuple):
+    """One answer to what was written.
+
+    Attributes:
+        strokes: Strokes, without specks.
+        matrix: (2, 3) float, from the strokes' pixels to pixels of the original image.
+        cost: how improbable this version is before anything is read, in nats.
+        one_digit: whether it can only be one digit as a whole.
+    """
+
+    strokes: Strokes
+    matrix: np.ndarray
+    cost: float
+    one_digit: bool = False
+
+
+def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
+    """Propose versions of the strokes of a picture: as they are, and with what may not be written taken away.
+
+    Args:
+        ink: Ink.
+        invert: as for `ink.find_ink`; with "auto", ink and paper may change places.
+
+    Returns:
+        list of Version, none of them without strokes.
+    """
+    back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
+    versions: list[Version] = []
+    shown = border_share(ink.mask)
+    uncertain = EITHER_COST * shown if invert == "auto" and shown > PLAIN_BORDER else 0.0
+    for strokes, cost in without_print(ink):
+        inner, dropped = drop_border(strokes, ink.mask.shape)
+        kept = drop_specks(inner)
+        if len(kept.areas) == 0:
+            continue
+        cost += DROPPED_COST * dropped + uncertain
+        versions.append(Version(kept, back, cost))
+        angle = level_slant(kept.boxes)
+        if angle:
+            turned, inverse = turn(kept.labels > 0, angle)
+            versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST))
+    if versions and fills_picture(versions[0].strokes):
+        everything = drop_specks(label_strokes(ink.mask))
+        if len(everything.areas) > len(versions[0].strokes.areas):
+            versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
+    if uncertain:
+        for half in (ink.dark, ~ink.dark):
+            cost = EITHER_COST * (0.1 + border_share(half))
+            versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
+    return [version for version in versions if len(version.strokes.areas)]
+
+
+def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
+    """Return the strokes of a picture as they are, and without frames, ruled lines, or ink of another colour.
+
+    Returns:
+        list of (Strokes, cost of this version).
+    """
+    sets: list[tuple[Strokes, float]] = []
+    hairlines = add_hairlines(ink.strength, ink.mask)
+    plain = label_strokes(ink.mask)
+    framed, alone = ruled_paper.frames(plain)
+    if hairlines is not None:
+        sets.append((label_strokes(hairlines), 0.0))
+    if not framed.any() or alone:
+        sets.append((plain, LONE_FRAME_COST * framed.any()))  # what has a frame around it is hardly written with it
+    if framed.any():
+        sets.append((keep_strokes(plain, ~framed), 0.0))
+    elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
+        sets.append((label_strokes(ruled), PRINT_COST))
+    elif (rest := ruled_paper.remove_bar(ink.mask)) is not None:
+        sets.append((label_strokes(rest), BAR_COST))
+    for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
+        strokes = label_strokes(cut_out(strength, ink.covered))
+        framed, _ = ruled_paper.frames(strokes)
+        sets.append((keep_strokes(strokes, ~framed), PRINT_COST))
+    return sets
+
+
+def fills_picture(strokes: Strokes) -> bool:
+    """Tell whether a picture is cropped tightly: its strokes together are about as high or as wide as it is."""
+    _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+    return height > TIGHT * strokes.labels.shape[0] or width > TIGHT * strokes.labels.shape[1]
+
+
+def share_left_out(mask: np.ndarray, own_free: np.ndarray, areas: np.ndarray, free: np.ndarray) -> float:
+    """Return the share of the ink that a candidate does not account for.
+
+    What runs out of the picture beside a candidate that stands free is likely no writing, and counts a quarter.
+
+    Args:
+        mask: (h, w) bool, the candidate.
+        own_free: bool, for each of its strokes, whether it stands free of the picture's border.
+        areas, free: (n,), ink of each stroke of the version, and whether it stands free.
+    """
+    weights = np.where(free, 1.0, OUTSIDE_WEIGHT) if own_free.all() else np.ones(len(areas))
+    return max(0.0, round(float((areas * weights).sum() - mask.sum()) / float(areas.sum()), 6))
+
+
+def widest_gap(starts: np.ndarray, lengths: np.ndarray) -> int:
+    """Return the widest gap between intervals: (n,) starts and lengths, in pixels (0: there is none)."""
+    order = np.argsort(starts)
+    ends = np.maximum.accumulate((starts + lengths)[order])
+    return max([0, *(starts[order][1:] - ends[:-1])])
+
+
+def whole_cost(strokes: Strokes) -> float:
+    """Return how improbable it is, in nats, that all strokes are one digit: few digits have more than three."""
+    shares = strokes.areas / strokes.areas.sum()
+    return STROKE_COST * max(0.0, 1 / float((shares * shares).sum()) - 3)
