@@ -71,7 +71,8 @@ class DigitReader:
             start = these.stop
             if single:
                 i = choose_single(layout, confidences[these])
-                c, words = layout.candidates[i], []
+                c = layout.candidates[i]
+                words: list[Word] = []
                 numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0), confidences[these][i])]
             else:
                 numbers, words = choose_numbers(layout, digits[these], confidences[these])

@@ -22,7 +22,7 @@ def make_record(
     layout: Layout, probabilities: np.ndarray, numbers: list[Number], words: list[Word], min_confidence: float, top_k: int
 ) -> dict:
     """Return the record of one image; see `DigitReader.read_layouts`. `words` are all of which some are `numbers`."""
-    record = {"text": "", "confidence": None, "unsure": False, "digits": [], "separators": [], "guess": None, "notes": []}
+    record: dict = {"text": "", "confidence": None, "unsure": False, "digits": [], "separators": [], "guess": None, "notes": []}
     whole = math.prod(number.confidence for number in numbers)
     text, separators, minus = spell(layout, probabilities.argmax(axis=1).tolist(), numbers)
     if numbers and max(number.confidence for number in numbers) < min(UNSURE, min_confidence):
@@ -49,7 +49,7 @@ def make_record(
 
 def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str, list[dict], list[str]]:
     """Return the text of numbers with a space for each gap, sign and new line; the signs; numbers that a minus precedes."""
-    text, separators, minus = "", [], []
+    text, separators, minus = "", [], []  # type: str, list[dict], list[str]
     count, before = 0, (-1, -1)  # digits so far; line and last piece of the number before
     for number in numbers:
         word = number.word

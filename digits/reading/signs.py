@@ -14,7 +14,7 @@ import numpy as np
 from digits.reading.strokes import Strokes, line_height
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
-LEAN_SPREAD = 7.0  # degrees by which digits of one hand lean apart at least
+LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
@@ -100,7 +100,7 @@ def name_dot(box: np.ndarray, digits: np.ndarray, height: float) -> str:
     top, bottom = level(box, digits)
     upper, lower = ((edge - top) / (bottom - top) for edge in (y, y + h))
     if upper > 0.6:
-        return "," if h > 1.4 * w and lower > 1.06 else "." if w <= 1.7 * h and h < 0.3 * height else ""
+        return "," if h > 1.1 * w and lower > 1.08 else "." if w <= 1.7 * h and h < 0.3 * height else ""
     return ":" if upper > 0.15 and lower < 0.65 and max(w, h) < 0.25 * height else ""
 
 
@@ -180,6 +180,8 @@ def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
 
     others = sorted((j for j in tall if j != i), key=lambda j: abs(strokes.boxes[j][0] + strokes.boxes[j][2] / 2 - own))[:6]
     leans = np.array([lean_of(j) for j in others])
-    further = (lean_of(i) - float(np.median(leans))) / max(LEAN_SPREAD, float(leans.std()))
+    usual = float(np.median(leans))
+    spread = min(max(1.5 * float(np.median(np.abs(leans - usual))), LEAN_SPREAD[0]), LEAN_SPREAD[1])
+    further = (lean_of(i) - usual) / spread
     longer = (strokes.boxes[i][3] / float(np.median(strokes.boxes[others, 3])) - 1) / HEIGHT_SPREAD
     return min(further, 3) + min(longer, 3) > SLASH and further > 0.2

@@ -1,0 +1,175 @@
+"""Text is not a number: pages, words among numbers, and signs between digits."""
+
+import pathlib
+
+import cv2
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+import compose
+from digits.inference.network import load_network
+from digits.reading.decoding import DigitReader
+
+FONTS = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+LETTER = (
+    "Dear Madam, thank you for your kind letter of last week. I was glad to hear that all of you are well and that the "
+    "garden has come through the long winter. We shall go to the sea in summer if it is as hot as it was a year ago; so I "
+    "will ask my sister to look after the house. Is Oliver still ill? Give him our love and tell him to stay in bed."
+)
+HEIGHT = 60
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return DigitReader(load_network())
+
+
+def read(reader, coverage):
+    return reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+
+
+def page(font, size=32, width=1000):
+    """Coverage of a letter, in a font of Matplotlib's (a name) or of OpenCV's (a number)."""
+    if isinstance(font, str):
+        face = ImageFont.truetype(FONTS / font, size)
+        measure = face.getlength
+    else:
+        measure = lambda text: cv2.getTextSize(text, font, size / 30, 2)[0][0]  # noqa: E731
+    rows = [""]
+    for word in LETTER.split():
+        if measure(f"{rows[-1]} {word}") > width - 80:
+            rows.append("")
+        rows[-1] = f"{rows[-1]} {word}".strip()
+    image = Image.new("L", (width, 80 + round(1.6 * size) * len(rows)))
+    if isinstance(font, str):
+        for k, row in enumerate(rows):
+            ImageDraw.Draw(image).text((40, 40 + k * 1.6 * size), row, 255, face)
+        return np.asarray(image) / 255
+    array = np.array(image)
+    for k, row in enumerate(rows):
+        cv2.putText(array, row, (40, round(40 + (k + 0.8) * 1.6 * size)), font, size / 30, 255, 2, cv2.LINE_AA)
+    return array / 255
+
+
+PAGES = ["DejaVuSans.ttf", "DejaVuSerif.ttf", "STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf"]
+PAGES += [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX]
+
+
+def test_pages_of_text_hold_no_number(reader, shipped_model):
+    records = [read(reader, page(font)) for font in PAGES]
+    assert [record["text"] for record in records].count("") >= len(PAGES) - 1
+    assert all(record["unsure"] for record in records if record["text"])
+    assert all("taken for no digit" in record["notes"][0] for record in records)
+
+
+def line(parts):
+    """Coverage of a line of words in DejaVu Sans and of numbers in digits drawn with a pen."""
+    face = ImageFont.truetype(FONTS / "DejaVuSans.ttf", round(HEIGHT / 0.73))
+    coverage, x = np.zeros((3 * HEIGHT, 2400)), 40.0
+    for part in parts:
+        if part.isdigit():
+            for character in part:
+                compose.draw(coverage, int(character), x, HEIGHT, HEIGHT, pen=7)
+                x += 0.8 * HEIGHT
+        else:
+            image = Image.new("L", coverage.shape[::-1])
+            ImageDraw.Draw(image).text((x, HEIGHT - face.getbbox("H")[1]), part, 255, face)
+            np.maximum(coverage, np.asarray(image) / 255, out=coverage)
+            x += face.getlength(part)
+        x += 0.4 * HEIGHT
+    return coverage[:, : int(x) + 20]
+
+
+@pytest.mark.parametrize(
+    "parts, wanted",
+    [
+        (["Total:", "42", "apples", "and", "17", "pears"], "42 17"),
+        (["We", "had", "328", "guests"], "328"),
+        (["Please", "bring", "250", "eggs"], "250"),
+    ],
+)
+def test_numbers_among_words(reader, parts, wanted, shipped_model):
+    record = read(reader, line(parts))
+    assert record["text"] == wanted
+    assert record["notes"] and all("taken for no digit" in note for note in record["notes"])
+
+
+def stroke(coverage, points, pen=7):
+    array = np.zeros(coverage.shape, np.uint8)
+    cv2.polylines(array, [np.round(np.array(points) * 16).astype(np.int32)], False, 255, pen, cv2.LINE_AA, 4)
+    np.maximum(coverage, array / 255, out=coverage)
+
+
+SIGNS = {
+    "/": [[(0.05, 1.1), (0.45, -0.1)]],
+    ".": [[(0.12, 0.95), (0.14, 0.96)]],
+    ",": [[(0.16, 0.93), (0.08, 1.15)]],
+    ":": [[(0.12, 0.35), (0.14, 0.36)], [(0.12, 0.9), (0.14, 0.91)]],
+    "-": [[(0.06, 0.52), (0.44, 0.5)]],
+    "+": [[(0.04, 0.55), (0.54, 0.55)], [(0.29, 0.3), (0.29, 0.8)]],
+}
+
+
+def written(text):
+    """Coverage of digits and signs drawn with a pen; a space is a gap."""
+    coverage, x = np.zeros((3 * HEIGHT, 1400)), 40.0
+    for character in text:
+        if character.isdigit():
+            compose.draw(coverage, int(character), x, HEIGHT, HEIGHT, pen=7)
+            x += 0.8 * HEIGHT
+        elif character == " ":
+            x += 0.7 * HEIGHT
+        else:
+            for points in SIGNS[character]:
+                stroke(coverage, [(x + px * HEIGHT, HEIGHT + py * HEIGHT) for px, py in points])
+            x += (0.3 if character in ".,:" else 0.62) * HEIGHT
+    return coverage[:, : int(x) + 40]
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("12/05/2026", "12 05 2026"),
+        ("3.28", "3 28"),
+        ("6,250", "6 250"),
+        ("12:30", "12 30"),
+        ("2025-08-26", "2025 08 26"),
+        ("+49 30", "49 30"),
+        ("27+8", "27 8"),
+    ],
+)
+def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
+    record = read(reader, written(text))
+    assert record["text"] == wanted
+    signs = [character for character in text if character in SIGNS]
+    assert [one["sign"] for one in record["separators"]] == signs
+    for one in record["separators"]:
+        assert (
+            one["after"] == len("".join(c for c in text[: text.index(one["sign"])] if c.isdigit())) - 1
+            or signs.count(one["sign"]) == 2
+        )
+        x0, y0, x1, y1 = one["box"]
+        assert 0 <= x0 < x1 and HEIGHT * 0.8 <= y0 < y1 <= HEIGHT * 2.3
+
+
+def test_a_minus_is_told(reader):
+    record = read(reader, written("-58"))
+    assert record["text"] == "58" and record["separators"][0]["sign"] == "-" and record["separators"][0]["after"] == -1
+    assert any("minus" in note and "58" in note for note in record["notes"])
+
+
+def test_ones_are_no_slashes(reader):
+    coverage = np.zeros((180, 600))
+    for k, digit in enumerate((2, 1, 1, 5)):
+        compose.draw(coverage, digit, 40 + 60 * k, 60, 60, pen=7, slant=0.25)
+    assert read(reader, coverage)["text"] == "2115"
+
+
+def test_ink_that_is_no_digit_is_told_with_its_box(reader):
+    coverage = compose.number("362", (200, 700), 70, x=40, y=60)
+    stroke(coverage, [(450, 70), (500, 130), (450, 130), (500, 70), (430, 100), (520, 100)])
+    record = read(reader, coverage)
+    assert record["text"] == "362" and len(record["notes"]) == 1
+    assert "taken for no digit" in record["notes"][0]
