@@ -84,7 +84,7 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     sides = touched_sides(strokes.boxes, shape)
     free = ~sides.any(axis=0)
     extent = np.maximum(width, height)
-    if not free.any() or extent[free].max() < 0.25 * extent.max():
+    if not free.any() or (extent[free].max() < 0.25 * extent.max() and not is_writing(strokes.boxes[free], shape)):
         return strokes, 0.0
     main = extent[free].max()
     alike = (height > 0.5 * main) & (height < 1.8 * main) & (width < 6 * main)
@@ -97,6 +97,12 @@ def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) ->
     """Return (4, n) bool: which strokes touch the left, upper, right and lower side of a picture of `shape` (h, w)."""
     x, y, width, height = boxes.T
     return np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
+
+
+def is_writing(boxes: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Tell whether strokes are a line of writing, however small beside an object at the frame: three or more of one height."""
+    high = boxes[boxes[:, 3] > 0.5 * boxes[:, 3].max()]
+    return len(high) >= 3 and high[:, 3].max() > 0.03 * min(shape) and max(map(len, group_lines(high))) >= 3
 
 
 def drop_specks(strokes: Strokes) -> Strokes:

@@ -16,13 +16,13 @@ from digits.reading.candidates import Candidate
 from digits.reading.ink import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
-CONTEXT = 1.5  # ... less this for each factor e by which other words are more
+CONTEXT = 2.0  # ... less this for each factor e by which other words are more
 LEAST_EVIDENCE, MOST_EVIDENCE = -4.0, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
-CUT_EVIDENCE = 0.4  # less for each stroke width of ink that is cut through
+CUT_EVIDENCE = 0.6  # less for each stroke width of ink that is cut through
 LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its line, per such height
 UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
-JUNK_EVIDENCE = 3.0  # against a number, in nats, for a piece as high as the line that is no digit
+JUNK_EVIDENCE = 5.0  # against a number, in nats, for a piece as high as the line that is no digit
 SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
@@ -159,4 +159,5 @@ def digit_evidence(digit: int, probability: float) -> float:
     doubtful one says much, as nearly all digits of a number are sure.
     """
     p = min(max(probability, 1e-4), 1 - 1e-4)
-    return min(max(1.6 * math.log(p / (1 - p)) - 7.1, LEAST_EVIDENCE), MOST_EVIDENCE) - ONE_EVIDENCE * (digit == 1)
+    less = ONE_EVIDENCE if digit == 1 else 0.0
+    return min(max(1.6 * math.log(p / (1 - p)) - 7.1 - less, LEAST_EVIDENCE), MOST_EVIDENCE - less)

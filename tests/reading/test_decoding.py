@@ -282,3 +282,13 @@ def test_single_digits_of_mnist_survive_the_finder(mnist, network, reader):
     direct = network(images).argmax(axis=1) == labels
     read = [record["text"] == str(label) for record, label in zip(reader.read(list(images), single=True), labels)]
     assert np.mean(read) >= np.mean(direct) - 0.006
+
+
+@pytest.mark.parametrize(
+    "corners", [[(300, 1200), (350, 1050), (1300, 1020), (1400, 1200)], [(0, 1200), (0, 900), (900, 1000), (1600, 1200)]]
+)
+def test_small_digits_above_a_dark_object_at_the_edge(reader, corners):
+    coverage = compose.number("3620586749", (1200, 1600), 70, pen=7, gap=1.8, x=100, y=220)
+    sheet = compose.paper((1200, 1600), gradient=0.25)
+    cv2.fillPoly(sheet, [np.array(corners, np.int32)], (35, 30, 30))
+    assert text(reader, compose.write(coverage, sheet)) == "3620586749"
