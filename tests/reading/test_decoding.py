@@ -94,7 +94,7 @@ def test_a_doubtful_digit_makes_the_whole_number_unsure():
     """The confidence is that of the whole number, and one threshold decides."""
 
     def network(pictures):
-        answers = np.tile(np.eye(10)[1] * 0.99 + 0.001, (len(pictures), 1))
+        answers = np.tile(np.eye(10)[1] * 0.999 + 0.0001, (len(pictures), 1))
         answers[0] = [0.0, 0.7, *[0.3 / 8] * 8]
         return answers
 
