@@ -98,7 +98,7 @@ def test_a_doubtful_digit_makes_the_whole_number_unsure():
         answers[0] = np.full(10, 0.3 / 9) + np.eye(10)[3] * (0.7 - 0.3 / 9)
         return answers
 
-    image = compose.write(compose.number("33333", (120, 400), gap=1.0), compose.paper((120, 400)))
+    image = compose.write(compose.number("33333", (120, 640), gap=1.6), compose.paper((120, 640)))
     (record,) = DigitReader(network).read([image])
     assert record["text"] == "33333" and record["unsure"] and 0.4 < record["confidence"] < 0.75
     (record,) = DigitReader(network, min_confidence=0.4).read([image])
