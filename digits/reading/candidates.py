@@ -28,7 +28,6 @@ from digits.reading.strokes import (
     line_height,
     propose_cuts,
     stroke_width,
-    touched_sides,
 )
 from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
@@ -231,7 +230,6 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     for version, (strokes, matrix, cost, one_digit) in enumerate(found):
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
-        free = ~touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0)
         start = len(candidates)
         specks = small_ink(ink.mask, strokes, width)
         for line in [] if one_digit else group_lines(strokes.boxes):
@@ -278,7 +276,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                             gap / height,
                             h / height,
                             greatest_width(mask) / max(h, w),
-                            share_left_out(mask, free[[i for i, *_ in run]], strokes.areas, free),
+                            share_left_out(mask, [i for i, *_ in run], strokes),
                         )
                     )
         if all(c.left_out for c in candidates[start:]):

@@ -14,7 +14,7 @@ import numpy as np
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
 from digits.reading.ink import PLAIN_BORDER, Ink, border_share, cut_out
-from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, turn
+from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, touched_sides, turn
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
@@ -25,7 +25,8 @@ BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 TURN_COST = 0.2  # for turning a slanted line level
 TIGHT = 0.75  # of the picture's height or width: a crop of the writing alone
-OUTSIDE_WEIGHT = 0.25  # of ink that runs out of the picture, in what is left out
+FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
+THINNEST_DIGIT = 0.06  # of a straight stroke's length: what is thinner is the bar of a form or frame
 STROKE_COST = 0.5  # in nats, for each stroke of a digit beyond three, counted by their ink
 
 
@@ -114,18 +115,25 @@ def fills_picture(strokes: Strokes) -> bool:
     return height > TIGHT * strokes.labels.shape[0] or width > TIGHT * strokes.labels.shape[1]
 
 
-def share_left_out(mask: np.ndarray, own_free: np.ndarray, areas: np.ndarray, free: np.ndarray) -> float:
-    """Return the share of the ink that a candidate does not account for.
+def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
+    """Return the share of the ink of a version that a candidate does not account for.
 
-    What runs out of the picture beside a candidate that stands free is likely no writing, and counts a quarter.
+    What runs out of the picture beside a candidate that stands free, and straight bars that are longer than the
+    candidate, are likely no writing, and count a tenth.
 
     Args:
         mask: (h, w) bool, the candidate.
-        own_free: bool, for each of its strokes, whether it stands free of the picture's border.
-        areas, free: (n,), ink of each stroke of the version, and whether it stands free.
+        own: numbers of the strokes that it is a part of.
+        strokes: all strokes of the version.
     """
-    weights = np.where(free, 1.0, OUTSIDE_WEIGHT) if own_free.all() else np.ones(len(areas))
-    return max(0.0, round(float((areas * weights).sum() - mask.sum()) / float(areas.sum()), 6))
+    outside = touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0)
+    foreign = outside & ~outside[own].any()
+    length, thickness = strokes.boxes[:, 2:].max(axis=1), strokes.boxes[:, 2:].min(axis=1)
+    filled = strokes.areas > 0.8 * length * thickness
+    foreign |= filled & (thickness < THINNEST_DIGIT * length) & (length > 1.1 * max(mask.shape))
+    foreign[own] = False
+    weights = np.where(foreign, FOREIGN_WEIGHT, 1.0)
+    return max(0.0, round(float((strokes.areas * weights).sum() - mask.sum()) / float(strokes.areas.sum()), 6))
 
 
 def widest_gap(starts: np.ndarray, lengths: np.ndarray) -> int:
