@@ -21,14 +21,19 @@ from digits.support.messages import printable, shown
 if TYPE_CHECKING:
     import keras
 
-OTHER_DATA = "other data (their checksum differs)"
+OTHER_FILES = {
+    "fine_tune_sha256": "another model to start from (its checksum differs)",
+    "data_sha256": "other data (their checksum differs)",
+}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the outcome of a training. It is resumed with the same settings or not at all.
 
     Attributes:
+        fine_tune: the name of the model that the training starts from; None where it starts from scratch. fine_tune_sha256:
+            the checksum of its file.
         learning_rate: the highest value, after the warm-up.
         limit: how many training images are used; None for all.
         validation_size: how many of them are held out.
@@ -36,6 +41,8 @@ class Settings:
         options: the command line that asks for this training; paths in it are absolute. It is not compared.
     """
 
+    fine_tune: str | None = None
+    fine_tune_sha256: str | None = None
     preset: str
     epochs: int
     batch_size: int
@@ -53,16 +60,16 @@ class Settings:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.compare}
 
     def difference(self, other: Settings) -> str | tuple[str, str] | None:
-        """Return the first difference: ("with --seed 0", "with --seed 5"), OTHER_DATA, or None where there is none."""
+        """Return the first difference: ("with --seed 0", "with --seed 5"), one of OTHER_FILES, or None where there is none."""
         mine, others = self.recorded(), other.recorded()
         name = next((name for name in mine if mine[name] != others[name]), None)
-        if name is None or name == "data_sha256":
-            return name and OTHER_DATA
+        if name is None or name in OTHER_FILES:
+            return name and OTHER_FILES[name]
         option = f"--{name.replace('_', '-')}"
         if name == "data":  # a name; MNIST's is no path
             return f"on {printable(self.data)}", f"on {printable(other.data)}"
         first, second = (f"without {option}" if run[name] is None else f"with {option} {run[name]}" for run in (mine, others))
-        return first, second
+        return printable(first), printable(second)
 
 
 @dataclasses.dataclass
@@ -98,11 +105,10 @@ class Progress:
         return self.history[self.best_epoch - 1]
 
 
-def record(settings: Settings, progress: Progress, model: keras.Model, temperature: float, replicas: int = 1) -> dict:
+def record(settings: Settings, progress: Progress, model: keras.Model, replicas: int = 1) -> dict:
     """Return how a model was made, as JSON's types, for `model_files.save`.
 
     Args:
-        temperature: by which `calibration.calibrate` divided the logits.
         replicas: how many devices shared each batch.
     """
     import keras
@@ -116,7 +122,6 @@ def record(settings: Settings, progress: Progress, model: keras.Model, temperatu
         "parameters": model.count_params(),
         "best_epoch": progress.best_epoch,
         "validation": {"accuracy": progress.best["val_accuracy"], "loss": progress.best["val_loss"]},
-        "temperature": temperature,
         "duration_seconds": round(progress.seconds, 1),
         "versions": {
             "python": platform.python_version(),
