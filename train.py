@@ -27,7 +27,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from digits.inference import model_files
-from digits.support import command_line, files
+from digits.support import command_line
 from digits.support.command_line import Parser, number
 from digits.support.constants import DEFAULT_MODEL
 from digits.support.messages import UserError, duration, percent, printable, shown
@@ -36,7 +36,6 @@ from digits.training.distributed import cluster
 if TYPE_CHECKING:
     import keras
 
-    from digits.training.progress import Settings
     from digits.training.session import Session
     from digits.training.training_data import TrainingData
 
@@ -47,7 +46,8 @@ PRESETS = {
     "quick": {"epochs": 4, "learning_rate": 3e-3, "synthetic_share": 0.12, "negatives_share": 0.12},
     "mnist": {"epochs": 20, "learning_rate": 3e-3, "synthetic_share": 0.0, "negatives_share": 0.0},
 }
-FINE_TUNING = {"epochs": 6, "learning_rate": 1e-3, "synthetic_share": 0.12, "negatives_share": 0.12, "mnist_images": 4000}
+# Of a fine-tuning: an epoch is short, of so many of MNIST's images, so that there are several to choose from.
+FINE_TUNING = {"epochs": 8, "learning_rate": 5e-4, "synthetic_share": 0.12, "negatives_share": 0.12, "mnist_images": 5400}
 
 
 def make_parser() -> Parser:
@@ -122,12 +122,12 @@ def load(arguments: argparse.Namespace) -> TrainingData:
 def train(arguments: argparse.Namespace, session: Session) -> None:
     """Train as `arguments` say, and save the model with the weights of its best epoch."""
     print("Loading the data and TensorFlow ...", flush=True)
-    data = load(arguments)
-    settings = settings_of(arguments, data)
-    progress = session.begin(settings)
-
     from digits.training.distributed import devices
-    from digits.training.progress import record
+    from digits.training.progress import Settings, record
+
+    data = load(arguments)
+    settings = Settings.of(arguments, data)
+    progress = session.begin(settings)
 
     device = devices.start(settings.strategy, session.worker, arguments.worker_timeout)
     import keras
@@ -173,21 +173,6 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
         session.status = save(best, arguments, data, record(settings, progress, best, device.replicas))
     device.barrier()  # a worker that ended before all is saved would not be there for another --resume
     session.end()
-
-
-def settings_of(arguments: argparse.Namespace, data: TrainingData) -> Settings:
-    """Return what was asked for: what decides the outcome, and the command line, without --resume, that asks for it."""
-    from digits.training.progress import Settings
-
-    names = ("preset", "epochs", "batch_size", "learning_rate", "seed", "limit", "strategy", "options")
-    return Settings(
-        fine_tune=arguments.fine_tune and arguments.fine_tune.name,
-        fine_tune_sha256=arguments.fine_tune and files.sha256(arguments.fine_tune),
-        validation_size=len(data.validation[0][0]),
-        data=data.name,
-        data_sha256=data.checksum,
-        **{name: getattr(arguments, name) for name in names},
-    )
 
 
 def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, record: dict) -> int:

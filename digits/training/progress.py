@@ -8,6 +8,7 @@ A checkpoint holds both, so that an interrupted training can go on. The record b
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import platform
@@ -16,10 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digits.support import files
 from digits.support.messages import printable, shown
 
 if TYPE_CHECKING:
     import keras
+
+    from digits.training.training_data import TrainingData
 
 OTHER_FILES = {
     "fine_tune_sha256": "another model to start from (its checksum differs)",
@@ -36,7 +40,7 @@ class Settings:
             the checksum of its file.
         learning_rate: the highest value, after the warm-up.
         limit: how many training images are used; None for all.
-        validation_size: how many of them are held out.
+        validation_size: how many of them (of MNIST's, in a fine-tuning) are held out.
         data: the name of the data set. data_sha256: its checksum (`data_loader.Dataset.checksum`).
         options: the command line that asks for this training; paths in it are absolute. It is not compared.
     """
@@ -54,6 +58,19 @@ class Settings:
     data: str
     data_sha256: str
     options: list[str] = dataclasses.field(default_factory=list, compare=False)
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, data: TrainingData) -> Settings:
+        """Return the settings that train.py's arguments ask for, on the data that they name."""
+        names = ("preset", "epochs", "batch_size", "learning_rate", "seed", "limit", "strategy", "options")
+        return cls(
+            fine_tune=arguments.fine_tune and arguments.fine_tune.name,
+            fine_tune_sha256=arguments.fine_tune and files.sha256(arguments.fine_tune),
+            validation_size=len(data.validation[0][0]),
+            data=data.name,
+            data_sha256=data.checksum,
+            **{name: getattr(arguments, name) for name in names},
+        )
 
     def recorded(self) -> dict:
         """Return what the record beside the model says of the settings."""
