@@ -28,7 +28,7 @@ from digits.reading.image_loader import load_image
 from digits.reading.image_paths import find_images
 from digits.reading.ink import LONG_SIDE
 from digits.support import native_output
-from digits.support.constants import IMAGE_SIZE, NUM_CLASSES, PROJECT
+from digits.support.constants import IMAGE_SIZE, NO_DIGIT, NOT_A_DIGIT, NUM_CLASSES, PROJECT
 from digits.support.files import atomic_write
 from digits.support.idx import MAX_ARRAY_BYTES, idx_bytes, read_idx
 from digits.support.messages import UserError, printable, reason
@@ -57,13 +57,15 @@ class Dataset(NamedTuple):
     checksum: str  # SHA-256 over the four arrays
 
 
-def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
+def load_dataset(path: str | os.PathLike | None = None, complete: bool = True) -> Dataset:
     """Load MNIST, or the data set at `path`.
 
     Args:
         path: None for MNIST; or a `.npz` with x_train, y_train, x_test and y_test; or a folder of the four
             IDX files (plain or .gz); or a folder with one sub-folder of images per digit, `0/` to `9/`, of
             which every fifth image of a class (in order of name) becomes the test set.
+        complete: refuse a data set that lacks images of a digit. False: one image of a digit, for training, is enough, and
+            the training images may hold negatives: those in the sub-folder `no_digit/`, labelled NOT_A_DIGIT.
 
     Returns:
         Dataset.
@@ -75,8 +77,8 @@ def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
         return load_mnist()
     path = pathlib.Path(path)
     if path.is_dir():
-        if any((path / str(digit)).is_dir() for digit in range(NUM_CLASSES)):
-            arrays = _read_image_folders(path)
+        if any((path / name).is_dir() for name in _class_folders(complete)):
+            arrays = _read_image_folders(path, complete)
         else:
             arrays = {key: read_idx(_idx_path(path, name)) for key, (name, _) in MNIST_FILES.items()}
     elif path.suffix.lower() == ".npz" and path.is_file():
@@ -88,7 +90,7 @@ def load_dataset(path: str | os.PathLike | None = None) -> Dataset:
         )
     else:
         raise UserError(f"there is no data set at {printable(path)}; check the path.")
-    return _checked_dataset(arrays, path)
+    return _checked_dataset(arrays, path, complete)
 
 
 def load_mnist(folder: str | os.PathLike = MNIST_FOLDER) -> Dataset:
@@ -187,30 +189,30 @@ def _read_npz(path):
         ) from error
 
 
-def _read_image_folders(folder):
-    """Return the four arrays of a folder with sub-folders `0` to `9` of images, each made 28x28 as by `predict.py --single`."""
+def _class_folders(complete):
+    """Return the label of each sub-folder of images, by its name."""
+    return {str(digit): digit for digit in range(NUM_CLASSES)} | ({} if complete else {NO_DIGIT: NOT_A_DIGIT})
+
+
+def _read_image_folders(folder, complete):
+    """Return the four arrays of a folder with one sub-folder of images per class, each made 28x28 as by `predict.py --single`."""
     reader = DigitReader(_default_network())
     images, labels, test = [], [], []
-    for digit in range(NUM_CLASSES):
-        paths = (
-            [
-                pathlib.Path(parent, name)
-                for parent, names, _ in find_images([str(folder / str(digit))], recursive=True)
-                for name in names
-            ]
-            if (folder / str(digit)).is_dir()
-            else []
-        )
-        if not paths:
-            raise UserError(f"{printable(folder / str(digit))} holds no images; each digit needs some.")
+    for class_name, label in _class_folders(complete).items():
+        groups = find_images([str(folder / class_name)], recursive=True) if (folder / class_name).is_dir() else []
+        paths = [pathlib.Path(parent, name) for parent, names, _ in groups for name in names]
+        if complete and not paths:
+            raise UserError(f"{printable(folder / class_name)} holds no images; each digit needs some.")
         for number, path in enumerate(paths):
             if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
             images.append(reader.read([load_image(path, least_side=LONG_SIDE)], single=True)[0]["pictures"][0])
             if not images[-1].any():
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
-            labels.append(digit)
-            test.append(number % 5 == 4)
+            labels.append(label)
+            test.append(number % 5 == 4 and label != NOT_A_DIGIT)
+    if not images:
+        raise UserError(f"{printable(folder)} holds no images; put some of a digit into the sub-folder of its name.")
     x, y, held_out = np.stack(images), np.array(labels, np.uint8), np.array(test)
     return {"x_train": x[~held_out], "y_train": y[~held_out], "x_test": x[held_out], "y_test": y[held_out]}
 
@@ -249,7 +251,7 @@ def _download_mnist(paths):
             temporary.write_bytes(gzip.compress(content, mtime=0))
 
 
-def _checked_dataset(arrays, source):
+def _checked_dataset(arrays, source, complete=True):
     """Return a Dataset of `arrays` once every shape, type, range and class is as `Dataset` promises."""
 
     def refuse(fault):
@@ -259,7 +261,7 @@ def _checked_dataset(arrays, source):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim == 4 and x.shape[-1] == 1:
             arrays[f"x_{part}"] = x = x[..., 0]
-        if x.ndim != 3 or x.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or not len(x):
+        if x.ndim != 3 or x.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or (not len(x) and (complete or part == "train")):
             refuse(f"x_{part} has shape {x.shape}; it must be (N, 28, 28).")
         if x.dtype != np.uint8:
             refuse(f"x_{part} is {x.dtype}; it must be uint8, 0 (paper) to 255 (ink).")
@@ -267,10 +269,12 @@ def _checked_dataset(arrays, source):
             refuse(f"y_{part} has shape {y.shape}; {len(x)} images need {len(x)} labels, one integer each.")
         if y.dtype.kind not in "iu":
             refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
-        if y.min() < 0 or y.max() >= NUM_CLASSES:
-            refuse(f"y_{part} holds the label {int(y.max() if y.max() >= NUM_CLASSES else y.min())}; labels must be 0 to 9.")
-        empty = sorted(set(range(NUM_CLASSES)) - set(np.unique(y).tolist()))
-        if empty:
+        labels = [*range(NUM_CLASSES)] + [NOT_A_DIGIT] * (not complete and part == "train")
+        if len(wrong := np.setdiff1d(y, labels)):
+            refuse(f"y_{part} holds the label {wrong[-1]}; labels must be 0 to 9.")
+        if not complete and part == "train" and np.all(y == NOT_A_DIGIT):
+            refuse("there is no image of a digit to learn from; one is enough.")
+        if complete and (empty := sorted(set(range(NUM_CLASSES)) - set(y.tolist()))):
             refuse(
                 f"y_{part} has no image of the digit{'s' * (len(empty) > 1)} {', '.join(map(str, empty))}; each digit needs some."
             )

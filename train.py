@@ -4,6 +4,7 @@
     python train.py --preset quick                     # a minute or so
     python train.py --limit 3000 --epochs 2 --model models/try.keras
     python train.py --data my_digits/ --model models/mine.keras
+    python train.py --fine-tune --data my_digits/ --model models/mine.keras    # teach the default model your own hand
     python train.py --resume                           # go on after an interruption
 
 Writes, each file whole or not at all: the model (.keras), and beside it, under the same name, the same network
@@ -11,6 +12,10 @@ for LiteRT (.tflite) and a record of how it was made (.json). While training run
 after an interruption is in NAME.checkpoint.npz, written after each epoch. The same seed on the same machine, with
 the same package versions, gives the same weights, interrupted or not. The test images are never looked at: the
 epoch kept is the one with the best validation accuracy.
+
+--fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
+with MNIST, so that nothing is forgotten. Where the model then reads no more of them than before, none is written, and the
+exit status is 1.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import argparse
 import os
 import pathlib
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from digits.inference import model_files
 from digits.support import command_line
@@ -29,111 +34,115 @@ from digits.support.messages import UserError, duration, percent, printable, sho
 from digits.training.distributed import cluster
 
 if TYPE_CHECKING:
-    from data_loader import Dataset
-    from digits.training.progress import Settings
-    from digits.training.session import Session
+    import keras
 
-# The recipes: passes over the training images, and how many synthetic digits and negatives (images of no digit)
-# join them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
+    from digits.training.session import Session
+    from digits.training.training_data import TrainingData
+
+# The recipes: passes over the training images, the highest learning rate, and how many synthetic digits and negatives
+# (images of no digit) join them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 20, "synthetic_share": 0.18, "negatives_share": 0.2},
-    "quick": {"epochs": 4, "synthetic_share": 0.12, "negatives_share": 0.12},
-    "mnist": {"epochs": 20, "synthetic_share": 0.0, "negatives_share": 0.0},
+    "standard": {"epochs": 20, "learning_rate": 3e-3, "synthetic_share": 0.18, "negatives_share": 0.2},
+    "quick": {"epochs": 4, "learning_rate": 3e-3, "synthetic_share": 0.12, "negatives_share": 0.12},
+    "mnist": {"epochs": 20, "learning_rate": 3e-3, "synthetic_share": 0.0, "negatives_share": 0.0},
 }
+# Of a fine-tuning: an epoch is short, of so many of MNIST's images, so that there are several to choose from.
+FINE_TUNING = {"epochs": 8, "learning_rate": 5e-4, "synthetic_share": 0.12, "negatives_share": 0.12, "mnist_images": 5400}
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command line."""
+    parser = Parser(__doc__)
+    add, count = parser.add_argument, number(int, 1, 10**9)
+    path: dict[str, Any] = {"type": pathlib.Path, "metavar": "PATH"}
+    add("--preset", choices=PRESETS, help="the recipe (default: standard)")
+    add("--fine-tune", nargs="?", const=DEFAULT_MODEL, **path, help="start from this trained model (default: the default model)")
+    add("--data", **path, help="a .npz, a folder of IDX files, or one with a sub-folder of images per digit (default: MNIST)")
+    add("--limit", type=count, metavar="N", help="use N of the training images, chosen at random, class by class")
+    add("--validation-size", type=count, metavar="N", help="images held out to choose the best epoch (default: one in twelve)")
+    add("--epochs", type=count, metavar="N", help="passes over the training images (default: the recipe's)")
+    add("--batch-size", type=count, default=128, metavar="N", help="images per step, over all devices (default: %(default)s)")
+    rate = "its highest value, after the warm-up; it is not scaled with the batch size (default: the recipe's)"
+    add("--learning-rate", type=number(float, 1e-9, 1e9), metavar="RATE", help=rate)
+    add("--seed", type=number(int, 0, 2**31 - 1), default=0, metavar="N", help="of everything random (default: %(default)s)")
+    add("--model", default=DEFAULT_MODEL, **path, help="where to save (default: models/mnist_cnn.keras)")
+    add("--resume", action="store_true", help="go on with the interrupted training of --model")
+    add("--restart", action="store_true", help="start over where a training of --model was interrupted")
+    add("--tensorboard", type=pathlib.Path, metavar="FOLDER", help="write the history there for TensorBoard, too")
+    strategy = "mirrored: all GPUs of this machine; multiworker: several machines, see docs/distributed.md (default: %(default)s)"
+    add("--strategy", choices=cluster.STRATEGIES, default="none", help=strategy)
+    waiting = "how long a worker waits for the others (default: %(default)s)"
+    add("--worker-timeout", type=number(float, 0.1, 10**6), default=300, metavar="SECONDS", help=waiting)
+    return parser
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    """Return the command line's arguments; what a preset decides is filled in."""
-    parser = Parser(__doc__)
-    parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
-    parser.add_argument("--epochs", type=number(int, 1, 10**9), help="passes over the training images (default: the preset's)")
-    parser.add_argument(
-        "--batch-size",
-        type=number(int, 1, 10**9),
-        default=128,
-        help="images per step, over all GPUs and machines; the learning rate is not scaled with it (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=number(float, 1e-9, 1e9),
-        default=3e-3,
-        help="its highest value, after the warm-up (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=number(int, 0, 2**31 - 1), default=0, help="of everything random (default: %(default)s)")
-    parser.add_argument(
-        "--validation-size",
-        type=number(int, 1, 10**9),
-        metavar="N",
-        help="training images held out to choose the best epoch (default: one in twelve, 5000 of MNIST's)",
-    )
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="a .npz with x_train, y_train, x_test, y_test; a folder of IDX "
-        "files; or a folder with one sub-folder of images per digit (default: MNIST in data/)",
-    )
-    parser.add_argument(
-        "--limit", type=number(int, 1, 10**9), metavar="N", help="use N of the training images, chosen at random, class by class"
-    )
-    parser.add_argument(
-        "--model", type=pathlib.Path, default=DEFAULT_MODEL, metavar="PATH", help="where to save (default: models/mnist_cnn.keras)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted training of --model")
-    parser.add_argument("--restart", action="store_true", help="start over where a training of --model was interrupted")
-    parser.add_argument("--tensorboard", metavar="FOLDER", help="write the history there for TensorBoard, too")
-    parser.add_argument(
-        "--strategy",
-        choices=cluster.STRATEGIES,
-        default="none",
-        help="mirrored: all GPUs of this machine; "
-        "multiworker: the machines that TF_CONFIG names, see docs/distributed.md (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--worker-timeout",
-        type=number(float, 0.1, 10**6),
-        default=300,
-        metavar="SECONDS",
-        help="how long a worker waits for the others (default: %(default)s)",
-    )
+    """Return the command line's arguments; what a recipe decides is filled in, and `options` are the words that ask for all."""
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.model.suffix != ".keras":
         parser.error(f"--model must end in .keras, not {printable(arguments.model.name)}")
     if arguments.resume and arguments.restart:
         parser.error("--resume and --restart exclude each other")
-    arguments.epochs = arguments.epochs or PRESETS[arguments.preset]["epochs"]
+    if arguments.fine_tune:
+        if not arguments.data:
+            parser.error("--fine-tune needs --data: your own images")
+        if os.path.realpath(arguments.model) in map(os.path.realpath, (DEFAULT_MODEL, arguments.fine_tune)):
+            parser.error("--fine-tune needs --model: another path than that of the model to start from or the default model")
+        if arguments.preset or arguments.limit or arguments.validation_size:
+            parser.error("--fine-tune takes no --preset, --limit or --validation-size")
+    arguments.options = command_line.options_of(arguments, parser, without=("resume", "restart"))
+    arguments.preset = arguments.preset or ("fine-tuning" if arguments.fine_tune else "standard")
+    for name, value in (FINE_TUNING if arguments.fine_tune else PRESETS[arguments.preset]).items():
+        setattr(arguments, name, getattr(arguments, name, None) or value)
     return arguments
+
+
+def load(arguments: argparse.Namespace) -> TrainingData:
+    """Load the data and hold the validation images out; with --fine-tune, mix one's own with MNIST's. Raises UserError."""
+    from data_loader import load_dataset, load_mnist, split, subset
+    from digits.inference.archive import check_archive
+    from digits.training.training_data import OwnImages, TrainingData
+
+    if arguments.fine_tune:
+        check_archive(arguments.fine_tune)
+    data = load_dataset(arguments.data, complete=not arguments.fine_tune)
+    if arguments.fine_tune:
+        own, (x, y, *_) = OwnImages.of(data.x_train, data.y_train, arguments.seed), load_mnist()
+        rest, validation = split(y, len(y) // 12, seed=0)  # the default model has not seen these either
+        training = rest[subset(y[rest], arguments.mnist_images, arguments.seed)]
+    else:
+        own, (x, y, *_) = None, data
+        part = subset(y, arguments.limit, arguments.seed)
+        training, validation = split(y[part], arguments.validation_size or len(part) // 12, arguments.seed)
+        training, validation = part[training], part[validation]
+    return TrainingData.of(data.name, data.checksum, (x[training], y[training]), (x[validation], y[validation]), own)
 
 
 def train(arguments: argparse.Namespace, session: Session) -> None:
     """Train as `arguments` say, and save the model with the weights of its best epoch."""
     print("Loading the data and TensorFlow ...", flush=True)
-    from data_loader import load_dataset, split, subset
     from digits.training.distributed import devices
-    from digits.training.progress import record
+    from digits.training.progress import Settings, record
 
-    data = load_dataset(arguments.data)
-    part = subset(data.y_train, arguments.limit, arguments.seed)
-    x, y = data.x_train[part], data.y_train[part]
-    training, validation = split(y, arguments.validation_size or len(y) // 12, arguments.seed)
-    x_validation, y_validation = x[validation], y[validation]
-    settings = settings_of(arguments, data, len(validation))
+    data = load(arguments)
+    settings = Settings.of(arguments, data)
     progress = session.begin(settings)
 
-    device = devices.start(arguments.strategy, session.worker, arguments.worker_timeout)
+    device = devices.start(settings.strategy, session.worker, arguments.worker_timeout)
     import keras
     import tensorflow as tf
 
-    from digits.inference.calibration import calibrate
-    from digits.training import callbacks, recipe
+    from digits.training import callbacks, fine_tuning, recipe
     from model import build_model
 
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    shares = {name: PRESETS[settings.preset][name] for name in ("synthetic_share", "negatives_share")}
-    images, labels = recipe.training_set(x[training], y[training], **shares, seed=settings.seed)
+    shares = arguments.synthetic_share, arguments.negatives_share
+    images, labels = recipe.training_set(data.images, data.labels, *shares, settings.seed)
     batches = recipe.Batches(images, labels, settings.batch_size, settings.seed)
     with device.scope():
-        model = build_model()
+        model = fine_tuning.start_model(arguments.fine_tune, data) if arguments.fine_tune else build_model()
         model.compile(
             optimizer=recipe.optimizer(settings.learning_rate, steps=settings.epochs * batches.steps),
             loss="categorical_crossentropy",
@@ -141,8 +150,9 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
         )
     device.share(model, settings, progress)  # where a training is resumed, or several machines train
     print(
-        f"{printable(data.name)}: {len(training)} training images, {len(images) - len(training)} synthetic digits and negatives, "
-        f"{len(validation)} validation images; {model.count_params()} parameters; training on {devices.describe(device)}",
+        f"{printable(data.name)}: {len(data.images)} training images, {len(images) - len(data.images)} synthetic digits and "
+        f"negatives, {sum(len(x) for x, _ in data.validation)} validation images; {model.count_params()} parameters; training on "
+        f"{devices.describe(device)}",
         flush=True,
     )
     device.fit(
@@ -151,56 +161,47 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
         epochs=settings.epochs,
         first_epoch=progress.epochs,
         callbacks=[
-            callbacks.BestWeights(x_validation, y_validation, progress),
+            callbacks.BestWeights(data.validation, progress),
             *callbacks.tensorboard(arguments.tensorboard),
             callbacks.Checkpoint(arguments.model, settings, progress),
             callbacks.Report(progress),
         ],
     )
     if device.is_first:
-        best = build_model()
+        best = callbacks.copy_of(model)
         best.set_weights(progress.best_weights)
-        temperature = calibrate(best, x_validation, y_validation)
-        model_files.save(best, arguments.model, record(settings, progress, best, temperature, device.replicas))
-        print(
-            f"Validation accuracy {percent(progress.best['val_accuracy'], 2)} (epoch {progress.best_epoch}), trained in "
-            f"{duration(progress.seconds)}.\nThe model is {shown(arguments.model)}; next: {evaluate_command(arguments)}"
-        )
+        session.status = save(best, arguments, data, record(settings, progress, best, device.replicas))
     device.barrier()  # a worker that ended before all is saved would not be there for another --resume
     session.end()
 
 
-def settings_of(arguments: argparse.Namespace, data: Dataset, validation_size: int) -> Settings:
-    """Return what was asked for: what decides the outcome, and the command line, without --resume, that asks for it."""
-    from digits.training.progress import Settings
+def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, record: dict) -> int:
+    """Calibrate and save the model, say how well it reads, and return the exit status: 1 if fine-tuning gained nothing."""
+    from digits.inference.calibration import calibrate
+    from digits.inference.keras_model import load_model
+    from digits.training import fine_tuning
 
-    defaults = vars(parse_arguments(["--preset", arguments.preset]))
-    options = []
-    for name, value in vars(arguments).items():
-        if value != defaults[name] and name not in ("preset", "resume", "restart"):
-            value = os.path.abspath(value) if name in ("model", "data", "tensorboard") else value
-            options += [f"--{name.replace('_', '-')}", str(value)]
-    if arguments.preset != parse_arguments([]).preset:
-        options = ["--preset", arguments.preset, *options]
-    return Settings(
-        preset=arguments.preset,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        seed=arguments.seed,
-        limit=arguments.limit,
-        validation_size=validation_size,
-        strategy=arguments.strategy,
-        data=data.name,
-        data_sha256=data.checksum,
-        options=options,
+    target = shown(arguments.model)
+    if data.own:
+        before, after = (fine_tuning.measure(which, data) for which in (load_model(arguments.fine_tune), model))
+        print(fine_tuning.report(before, after, data.own))
+        if not fine_tuning.has_gained(before, after):
+            print(f"Nothing was gained, so {target} is not written: it would read no more of your images than before.")
+            return 1
+        record |= {"before": before._asdict(), "after": after._asdict()}
+    record["temperature"] = calibrate(model, *data.validation[0])
+    model_files.save(model, arguments.model, record)
+    print(
+        f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}), trained in "
+        f"{duration(record['duration_seconds'])}.\nThe model is {target}; next: {next_command(arguments)}"
     )
+    return 0
 
 
-def evaluate_command(arguments: argparse.Namespace) -> str:
-    """Return the command that scores the model on the test images of its data."""
-    command = ["python", "evaluate.py"]
-    if arguments.data:
+def next_command(arguments: argparse.Namespace) -> str:
+    """Return the command that scores the model on the test images of its data; after fine-tuning, the page."""
+    command = ["python", "app.py" if arguments.fine_tune else "evaluate.py"]
+    if arguments.data and not arguments.fine_tune:
         command += ["--data", shown(arguments.data)]
     if arguments.model != DEFAULT_MODEL:
         command += ["--model", shown(arguments.model)]

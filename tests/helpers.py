@@ -97,6 +97,22 @@ def full_disk(limit=0):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+# ---- models ----
+
+
+def weights_of(path):
+    """Return the weights of a model, a list of arrays."""
+    from digits.inference import keras_model
+
+    return keras_model.load_model(path).get_weights()
+
+
+def assert_same_weights(first, second):
+    """Check that the models at two paths have the same weights, bit for bit."""
+    first, second = weights_of(first), weights_of(second)
+    assert len(first) == len(second) and all(np.array_equal(a, b) for a, b in zip(first, second))
+
+
 # ---- images and data ----
 
 

@@ -14,8 +14,7 @@ import train
 from digits.inference import model_files
 from digits.support import files
 from digits.support.messages import UserError
-from helpers import command, full_disk, ordinary_user, run
-from training_runs import assert_same_weights, weights_of
+from helpers import assert_same_weights, command, full_disk, ordinary_user, run, weights_of
 
 # ---- a training from start to end ----
 
@@ -136,7 +135,6 @@ def test_tensorboard_gets_the_history(small_data, tmp_path):
         assert np.frombuffer(tensor.tensor_proto.tensor_content, np.float32) == pytest.approx(history[name])
 
 
-@pytest.mark.slow
 def test_tensorboard_that_is_not_installed(small_data, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorboard'] = None")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -175,7 +173,6 @@ def test_full_disk_in_the_litert_export(trained, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_full_disk_through_the_command_line(small_data, tmp_path):
     def limit():
         import resource

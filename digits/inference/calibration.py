@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     import keras
 
 
-def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def best_temperature(probabilities: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> tuple[float, float]:
     """Return the temperature that fits best, and the mean cross-entropy (nats) that it leads to.
 
     Args:
         probabilities: (N, 10) float32. labels: (N,) integers, 0 to 9.
+        smoothing: share of the target, 0 to 1, that is spread over all classes (label smoothing).
 
     Returns:
         (temperature, loss), floats.
     """
     logits = np.log(np.maximum(probabilities, 1e-12))
-    right = logits[np.arange(len(labels)), labels]
+    right = (1 - smoothing) * logits[np.arange(len(labels)), labels] + smoothing * logits.mean(axis=1)
 
     def loss(temperature):
         return float(np.mean(np.log(np.exp(logits / temperature).sum(axis=1)) - right / temperature))
@@ -34,7 +35,7 @@ def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> tuple[flo
     return float(temperature), loss(temperature)
 
 
-def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
+def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> float:
     """Make the model's probabilities honest: divide its logits, for good, by the temperature that fits best.
 
     Temperature scaling on images that were not trained on. It goes into the last layer's weights and costs nothing later.
@@ -42,11 +43,12 @@ def calibrate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> flo
     Args:
         model: its last layer is dense, with softmax; changed in place.
         images: (N, 28, 28) pixels, 0 to 255. labels: (N,) integers, 0 to 9.
+        smoothing: as in `best_temperature`; above 0, the model is made to fit smoothed targets, as before its calibration.
 
     Returns:
         The temperature (float): above 1 where the model was too sure, below 1 where it was too careful.
     """
-    temperature, _ = best_temperature(predict(model, images), labels)
+    temperature, _ = best_temperature(predict(model, images), labels, smoothing)
     layer = model.layers[-1]
     layer.set_weights([weights / temperature for weights in layer.get_weights()])
     return temperature

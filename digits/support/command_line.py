@@ -8,9 +8,10 @@ run(main)
 
 import argparse
 import os
+import pathlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 from digits.support.messages import UserError, printable, reason
@@ -40,6 +41,22 @@ def number(kind: type, least: float, most: float) -> Callable[[str], float]:
         return value
 
     return convert
+
+
+def options_of(arguments: argparse.Namespace, parser: argparse.ArgumentParser, without: Collection[str] = ()) -> list[str]:
+    """Return the words of a command line that gives `arguments` again, from any folder: paths in it are absolute.
+
+    Args:
+        arguments: of `parser`, whose options have long names. What has its default is left out.
+        without: names of arguments to leave out.
+    """
+    words = []
+    for name, value in vars(arguments).items():
+        if value != parser.get_default(name) and name not in without:
+            words.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                words.append(os.path.abspath(value) if isinstance(value, pathlib.Path) else str(value))
+    return words
 
 
 def run(main: Callable[[], int]) -> NoReturn:

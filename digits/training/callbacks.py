@@ -1,7 +1,7 @@
 """What happens around each epoch of a training, as Keras callbacks.
 
 progress = Progress()
-best = BestWeights(validation_images, validation_labels, progress)
+best = BestWeights([(validation_images, validation_labels)], progress)
 model.fit(..., callbacks=[best, Report(progress)], verbose=0)
 model.set_weights(progress.best_weights)           # of the epoch that read the validation images best
 """
@@ -30,20 +30,21 @@ class BestWeights(keras.callbacks.Callback):
     highest accuracy; of equals the latest. The model is compiled with `recipe.accuracy`.
 
     Args:
-        images: (N, 28, 28) uint8, for validation. labels: (N,) uint8, 0 to 9.
+        validation: sets of images (N, 28, 28) uint8 and labels (N,) uint8, 0 to 9. What counts is the mean over the sets,
+            however many images each has.
         progress: changed in place.
 
     Raises:
         UserError: the training diverged: the loss or a weight is not a finite number any more.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, progress: Progress) -> None:
+    def __init__(self, validation: list[tuple[np.ndarray, np.ndarray]], progress: Progress) -> None:
         super().__init__()
-        self.images, self.labels, self.progress = images, labels, progress
+        self.validation, self.progress = validation, progress
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         # Scored is a copy on one device: the model itself may be spread over several.
-        self.copy = type(self.model).from_config(self.model.get_config())
+        self.copy = copy_of(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
@@ -55,7 +56,8 @@ class BestWeights(keras.callbacks.Callback):
                 f"training diverged in epoch {epoch + 1}: the loss or the weights are not finite; choose a smaller --learning-rate."
             )
         self.copy.set_weights(weights)
-        logs["val_accuracy"], logs["val_loss"] = score(self.copy, self.images, self.labels)
+        scores = [score(self.copy, images, labels) for images, labels in self.validation]
+        logs["val_accuracy"], logs["val_loss"] = map(float, np.mean(scores, axis=0))
         if not self.progress.history or logs["val_accuracy"] >= self.progress.best["val_accuracy"]:
             self.progress.best_epoch, self.progress.best_weights = epoch + 1, weights
         self.progress.history.append(
@@ -117,6 +119,11 @@ class Report(keras.callbacks.Callback):
             f"(best: epoch {self.progress.best_epoch}); {duration(last['seconds'])}, about {duration(left)} left",
             flush=True,
         )
+
+
+def copy_of(model: keras.Model) -> keras.Model:
+    """Return a new network like `model`, with weights of its own, on one device."""
+    return type(model).from_config(model.get_config())
 
 
 def tensorboard(folder: pathlib.Path | None) -> list[keras.callbacks.Callback]:

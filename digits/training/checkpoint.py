@@ -23,7 +23,7 @@ from digits.inference.model_files import files_of
 from digits.support import files, messages
 from digits.support.constants import PROJECT
 from digits.support.messages import UserError, printable
-from digits.training.progress import OTHER_DATA, Progress, Settings
+from digits.training.progress import Progress, Settings
 
 if TYPE_CHECKING:
     import keras
@@ -79,7 +79,7 @@ def from_json(text: str) -> tuple[Settings, Progress]:
 def refuse_other_settings(begun: Settings, asked: Settings) -> None:
     """Raise UserError that names the first difference between the training begun and the one asked for, if any."""
     if difference := begun.difference(asked):
-        ran = f"on {difference}" if difference == OTHER_DATA else " and this one ".join(difference)
+        ran = f"with {difference}" if isinstance(difference, str) else " and this one ".join(difference)
         raise UserError(f"the interrupted training ran {ran}; give it the same again, or --restart to start over.")
 
 

@@ -8,6 +8,7 @@ A checkpoint holds both, so that an interrupted training can go on. The record b
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import platform
@@ -16,26 +17,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digits.support import files
 from digits.support.messages import printable, shown
 
 if TYPE_CHECKING:
     import keras
 
-OTHER_DATA = "other data (their checksum differs)"
+    from digits.training.training_data import TrainingData
+
+OTHER_FILES = {
+    "fine_tune_sha256": "another model to start from (its checksum differs)",
+    "data_sha256": "other data (their checksum differs)",
+}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the outcome of a training. It is resumed with the same settings or not at all.
 
     Attributes:
+        fine_tune: the name of the model that the training starts from; None where it starts from scratch. fine_tune_sha256:
+            the checksum of its file.
         learning_rate: the highest value, after the warm-up.
         limit: how many training images are used; None for all.
-        validation_size: how many of them are held out.
+        validation_size: how many of them (of MNIST's, in a fine-tuning) are held out.
         data: the name of the data set. data_sha256: its checksum (`data_loader.Dataset.checksum`).
         options: the command line that asks for this training; paths in it are absolute. It is not compared.
     """
 
+    fine_tune: str | None = None
+    fine_tune_sha256: str | None = None
     preset: str
     epochs: int
     batch_size: int
@@ -48,21 +59,34 @@ class Settings:
     data_sha256: str
     options: list[str] = dataclasses.field(default_factory=list, compare=False)
 
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, data: TrainingData) -> Settings:
+        """Return the settings that train.py's arguments ask for, on the data that they name."""
+        names = ("preset", "epochs", "batch_size", "learning_rate", "seed", "limit", "strategy", "options")
+        return cls(
+            fine_tune=arguments.fine_tune and arguments.fine_tune.name,
+            fine_tune_sha256=arguments.fine_tune and files.sha256(arguments.fine_tune),
+            validation_size=len(data.validation[0][0]),
+            data=data.name,
+            data_sha256=data.checksum,
+            **{name: getattr(arguments, name) for name in names},
+        )
+
     def recorded(self) -> dict:
         """Return what the record beside the model says of the settings."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.compare}
 
     def difference(self, other: Settings) -> str | tuple[str, str] | None:
-        """Return the first difference: ("with --seed 0", "with --seed 5"), OTHER_DATA, or None where there is none."""
+        """Return the first difference: ("with --seed 0", "with --seed 5"), one of OTHER_FILES, or None where there is none."""
         mine, others = self.recorded(), other.recorded()
         name = next((name for name in mine if mine[name] != others[name]), None)
-        if name is None or name == "data_sha256":
-            return name and OTHER_DATA
+        if name is None or name in OTHER_FILES:
+            return name and OTHER_FILES[name]
         option = f"--{name.replace('_', '-')}"
         if name == "data":  # a name; MNIST's is no path
             return f"on {printable(self.data)}", f"on {printable(other.data)}"
         first, second = (f"without {option}" if run[name] is None else f"with {option} {run[name]}" for run in (mine, others))
-        return first, second
+        return printable(first), printable(second)
 
 
 @dataclasses.dataclass
@@ -98,11 +122,10 @@ class Progress:
         return self.history[self.best_epoch - 1]
 
 
-def record(settings: Settings, progress: Progress, model: keras.Model, temperature: float, replicas: int = 1) -> dict:
+def record(settings: Settings, progress: Progress, model: keras.Model, replicas: int = 1) -> dict:
     """Return how a model was made, as JSON's types, for `model_files.save`.
 
     Args:
-        temperature: by which `calibration.calibrate` divided the logits.
         replicas: how many devices shared each batch.
     """
     import keras
@@ -116,7 +139,6 @@ def record(settings: Settings, progress: Progress, model: keras.Model, temperatu
         "parameters": model.count_params(),
         "best_epoch": progress.best_epoch,
         "validation": {"accuracy": progress.best["val_accuracy"], "loss": progress.best["val_loss"]},
-        "temperature": temperature,
         "duration_seconds": round(progress.seconds, 1),
         "versions": {
             "python": platform.python_version(),

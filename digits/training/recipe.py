@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from digits.support.constants import NUM_CLASSES
+from digits.support.constants import NOT_A_DIGIT, NUM_CLASSES
 from digits.training import cuts, negatives, synthetic
 from digits.training.augmentation import augment
 
@@ -23,7 +23,6 @@ LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
 WARM_UP = 0.2  # share of the training in which the learning rate rises; then it falls to 0 (cosine)
 REST_SHARE = 0.25  # of the synthetic digits are MNIST's, beside a rest of another digit; the others are drawn
 CUT_SHARE = 0.33  # of the negatives are pairs and pieces of MNIST's digits; the others are drawn
-NOT_A_DIGIT = 255  # label of a negative: an image of no digit, whose target is the uniform distribution
 
 
 def training_set(
@@ -134,7 +133,7 @@ def targets(labels: tf.Tensor) -> tf.Tensor:
     Returns:
         (N, 10) float32.
     """
-    one_hot = tf.one_hot(labels, NUM_CLASSES)  # all zeros for NOT_A_DIGIT
+    one_hot = tf.one_hot(labels, NUM_CLASSES)  # all zeros for NOT_A_DIGIT, whose target is the uniform distribution
     smoothing = tf.where(labels[:, None] == NOT_A_DIGIT, 1.0, LABEL_SMOOTHING)
     return (1 - smoothing) * one_hot + smoothing / NUM_CLASSES
 

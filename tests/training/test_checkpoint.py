@@ -8,7 +8,7 @@ import pytest
 
 from digits.support.messages import UserError
 from digits.training import checkpoint
-from digits.training.progress import OTHER_DATA, Progress, Settings
+from digits.training.progress import Progress, Settings
 from helpers import full_disk
 
 SETTINGS = Settings(
@@ -61,7 +61,9 @@ def test_order_is_kept_for_many_arrays(tmp_path):
         ({"seed": 5}, ("with --seed 0", "with --seed 5")),
         ({"limit": 300}, ("without --limit", "with --limit 300")),
         ({"data": "a\nb"}, ("on MNIST", "on a\\nb")),
-        ({"data_sha256": "1" * 64}, OTHER_DATA),
+        ({"data_sha256": "1" * 64}, "other data (their checksum differs)"),
+        ({"fine_tune": "a.keras"}, ("without --fine-tune", "with --fine-tune a.keras")),
+        ({"fine_tune_sha256": "1" * 64}, "another model to start from (its checksum differs)"),
     ],
 )
 def test_differences_are_named(change, difference):

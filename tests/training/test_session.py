@@ -13,8 +13,7 @@ from digits.inference import model_files
 from digits.support import files
 from digits.support.messages import UserError
 from digits.training import callbacks
-from helpers import TRAINING, full_disk, make_arrays, run, start
-from training_runs import assert_same_weights, weights_of
+from helpers import TRAINING, assert_same_weights, full_disk, make_arrays, run, start, weights_of
 
 
 def wait_for(process, text):
@@ -118,7 +117,7 @@ def test_resume_with_other_data_is_refused(interrupted, small_data, tmp_path):
     arrays["x_train"][0] ^= 1
     np.savez(other, **arrays)
     interrupted[1] = str(other)
-    with pytest.raises(UserError, match="ran on other data"):
+    with pytest.raises(UserError, match="ran with other data"):
         train.main([*interrupted, "--resume"])
 
 

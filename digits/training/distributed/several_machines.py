@@ -22,7 +22,7 @@ from digits.support.messages import UserError
 from digits.training import checkpoint
 from digits.training.distributed import cluster
 from digits.training.distributed.devices import OneDevice, agreement, check_batch_size
-from digits.training.progress import OTHER_DATA, Progress, Settings
+from digits.training.progress import Progress, Settings
 from digits.training.recipe import Batches
 
 _kept: list = []  # the strategy: one that is freed after an error prints a traceback of its own
@@ -105,7 +105,7 @@ class SeveralMachines(OneDevice):
 
     def _refuse_other_settings(self, first: Settings, mine: Settings) -> None:
         difference = first.difference(mine)
-        if difference == OTHER_DATA:
+        if isinstance(difference, str):
             raise UserError(f"this worker, {self.worker.index}, has {difference} than the first; give all the same files.")
         if difference:
             raise UserError(
