@@ -281,11 +281,12 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                     )
         if all(c.left_out for c in candidates[start:]):
             whole = take_whole(strokes, len(lines))
-            box = original_box(*cv2.boundingRect((strokes.labels > 0).astype(np.uint8)), matrix, shape)
+            x, y, w, h = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+            around = original_box(x, y, w, h, matrix, shape)
             cost += whole_cost(strokes)
-            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([box], np.int32), [(0, 0)], []))
+            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([around], np.int32), [(0, 0)], []))
             pictures.append(mnist_normalise(strokes.labels > 0))
-            boxes.append(box)
+            boxes.append(around)
             candidates.append(whole)
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:

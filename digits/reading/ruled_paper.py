@@ -205,7 +205,7 @@ def lies_on_its_box(mask: np.ndarray) -> bool:
         return False
     inside = np.count_nonzero(mask[edge:-edge, edge:-edge])
     sides = (mask[:edge].any(axis=0), mask[-edge:].any(axis=0), mask[:, :edge].any(axis=1), mask[:, -edge:].any(axis=1))
-    return inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2
+    return bool(inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2)
 
 
 def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
