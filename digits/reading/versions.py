@@ -127,7 +127,7 @@ def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
         strokes: all strokes of the version.
     """
     outside = touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0)
-    foreign: np.ndarray = outside & ~outside[own].any()
+    foreign = np.asarray(outside & ~outside[own].any(), bool)
     length, thickness = strokes.boxes[:, 2:].max(axis=1), strokes.boxes[:, 2:].min(axis=1)
     filled = strokes.areas > 0.8 * length * thickness
     foreign |= filled & (thickness < THINNEST_DIGIT * length) & (length > 1.1 * max(mask.shape))
