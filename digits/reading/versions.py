@@ -126,8 +126,8 @@ def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
         own: numbers of the strokes that it is a part of.
         strokes: all strokes of the version.
     """
-    outside = touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0)
-    foreign = np.asarray(outside & ~outside[own].any(), bool)
+    outside = np.asarray(touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0))
+    foreign = outside & ~outside[own].any()
     length, thickness = strokes.boxes[:, 2:].max(axis=1), strokes.boxes[:, 2:].min(axis=1)
     filled = strokes.areas > 0.8 * length * thickness
     foreign |= filled & (thickness < THINNEST_DIGIT * length) & (length > 1.1 * max(mask.shape))
