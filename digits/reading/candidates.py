@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from digits.reading import ink as inks
-from digits.reading.ink import quantile
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
 from digits.reading.strokes import (
@@ -29,6 +28,7 @@ from digits.reading.strokes import (
     propose_cuts,
     stroke_width,
 )
+from digits.reading.thresholds import quantile
 from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths

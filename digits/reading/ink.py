@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from digits.reading.desk import paint_over_desk
+from digits.reading.thresholds import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
@@ -68,36 +69,6 @@ def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
         return image, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
-
-
-def odd(size: float, least: int = 3) -> int:
-    """Return the odd whole number nearest to `size`, at least `least` (OpenCV's kernels are odd)."""
-    return max(least, int(size) // 2 * 2 + 1)
-
-
-def quantile(values: np.ndarray, share: float) -> float:
-    """Return the value of `values` (any shape, not empty) below which a `share` of them lie, without interpolation."""
-    place = int(share * (values.size - 1))
-    values = values.ravel()
-    # np.partition takes 30 times as long where most values are equal, as on the plain paper of a drawing: find those first.
-    sample = np.sort(values[:: max(1, values.size // 100)])
-    pivot = sample[int(share * (len(sample) - 1))]
-    smaller = values[values < pivot]
-    if place < len(smaller):
-        return float(np.partition(smaller, place)[place])
-    larger = values[values > pivot]
-    place -= values.size - len(larger)
-    return float(np.partition(larger, place)[place] if place >= 0 else pivot)
-
-
-def otsu(values: np.ndarray) -> float:
-    """Return Otsu's threshold of non-negative `values` (any shape): midway between the means of the two classes."""
-    top = float(values.max(initial=0))
-    if top <= 0:
-        return 0.0
-    steps = np.minimum(values.ravel() * (255 / top), 255).astype(np.uint8)
-    high = steps > cv2.threshold(steps, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
-    return float(steps[high].mean() + steps[~high].mean()) / 2 * top / 255 if 0 < high.sum() < high.size else 0.0
 
 
 def border_plane(image: np.ndarray) -> np.ndarray:
@@ -211,14 +182,6 @@ def is_light_on_dark(strength: np.ndarray, invert: str = "auto") -> bool:
     return float((sample * sample * sample).sum()) < 0
 
 
-def noise_level(strength: np.ndarray) -> float:
-    """Return the standard deviation of the paper's grain in grey levels, robust to the ink (Immerkaer 1996)."""
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(cv2.filter2D(strength, -1, kernel))
-    step = max(1, response.size // 40000)
-    return quantile(response.ravel()[::step], 0.5) / (6 * 0.6745)
-
-
 def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     """Return the strength that divides ink from paper, or 0.0 where nothing stands out.
 
@@ -240,30 +203,10 @@ def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     return level if level >= least else 0.0
 
 
-def hysteresis(strength: np.ndarray, level: float, low: float) -> np.ndarray:
-    """Return the (h, w) bool mask of strength > low, where that is connected to strength > level (Canny 1986)."""
-    count, labels = cv2.connectedComponents((strength > low).astype(np.uint8), connectivity=8)
-    seen = np.zeros(count, bool)
-    seen[labels[strength > level]] = True
-    seen[0] = False
-    return seen[labels]
-
-
 def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Return the (h, w) bool mask of the ink in `strength` (h, w) float32; empty when nothing stands out."""
     level = threshold(strength, covered)
     return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
-
-
-def border_share(mask: np.ndarray) -> float:
-    """Return the share of the picture's border that is ink in `mask` (h, w) bool."""
-    return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
-
-
-def darker_half(image: np.ndarray) -> np.ndarray:
-    """Return the (h, w) bool mask of the darker of two classes of pixels of `image` (h, w, 3) uint8, by Otsu's threshold."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)[1] > 0
 
 
 def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
@@ -308,7 +251,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
-    # In a bitmap that its digit fills, what lies beside the ink are the edges of strokes.
-    filled = max(small.shape) <= BITMAP_SIDE * scale and border_share(mask) > PLAIN_BORDER
-    clutter = 0.0 if filled else measure_clutter(difference, mask)
-    return Ink(mask, scale, strength, difference, covered, clutter, darker_half(small))
+    clutter, (dark, uneven) = measure_clutter(difference, mask), halve(small)
+    if border_share(mask) > PLAIN_BORDER:  # a digit that fills its picture: paper is nowhere plain, but two tones are
+        clutter = min(clutter, uneven)
+    return Ink(mask, scale, strength, difference, covered, clutter, dark)

@@ -7,8 +7,8 @@ because the bar of a 7 that spans its picture looks like a ruled line. NumPy and
 import cv2
 import numpy as np
 
-from digits.reading import ink as inks
 from digits.reading.strokes import Strokes, drop_specks, label_strokes
+from digits.reading.thresholds import quantile
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
@@ -146,7 +146,7 @@ def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
             near = np.unique(numbers[rows, columns])[1:]
             if len(near) == 0:
                 break
-            thickness = inks.quantile(lengths[near], 0.3)
+            thickness = quantile(lengths[near], 0.3)
             near = near[lengths[near] <= 1.3 * thickness + 1]
             if np.ptp(column_of[near]) < 0.3 * width:
                 break
