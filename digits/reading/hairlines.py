@@ -34,6 +34,18 @@ def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
         return None
     _, _, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     length = int(LONGEST * boxes[1:, 2:4].max())
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    near = np.s_[max(0, y - length) : y + h + length, max(0, x - length) : x + w + length]
+    added = follow_ridges(strength[near], mask[near], width, length)
+    if not added.any():
+        return None
+    result = mask.copy()
+    result[near] |= added
+    return result
+
+
+def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: int) -> np.ndarray:
+    """Return the (h, w) bool mask of hairlines that begin at `mask`; strokes are `width` wide, hairlines at most `length` long."""
     ridge = cv2.morphologyEx(strength, cv2.MORPH_TOPHAT, np.ones((odd(2 * width),) * 2))
     least = max(FAINTEST * quantile(strength[mask], 0.5), GRAIN_FACTOR * noise_level(strength))
     faint = (ridge > least) & ~cut_rules((ridge > least) | mask, length)
@@ -45,7 +57,7 @@ def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     reaching = np.bincount(labels[far & faint], minlength=count) > 0
     keep = touching & reaching & (boxes[:, 2:4].max(axis=1) <= length)
     keep[0] = False
-    return mask | (keep[labels] & faint) if keep.any() else None
+    return keep[labels] & faint
 
 
 def cut_rules(mask: np.ndarray, length: int) -> np.ndarray:

@@ -38,7 +38,7 @@ class Ink(NamedTuple):
         covered: (h, w) bool, where something may lie on the paper (roughly).
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
-        dark: (h, w) bool, the darker of two classes of pixels, whatever is paper.
+        dark: (h, w) bool, the dark half of the picture, where the border does not tell paper from ink; else None.
     """
 
     mask: np.ndarray
@@ -47,7 +47,7 @@ class Ink(NamedTuple):
     difference: np.ndarray
     covered: np.ndarray
     clutter: float
-    dark: np.ndarray
+    dark: np.ndarray | None
 
 
 def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -251,7 +251,8 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
-    clutter, (dark, uneven) = measure_clutter(difference, mask), halve(small)
-    if border_share(mask) > PLAIN_BORDER:  # a digit that fills its picture: paper is nowhere plain, but two tones are
+    clutter, dark = measure_clutter(difference, mask), None
+    if border_share(mask) > PLAIN_BORDER:  # perhaps a digit that fills its picture: paper is nowhere plain, but two tones are
+        dark, uneven = halve(small)
         clutter = min(clutter, uneven)
     return Ink(mask, scale, strength, difference, covered, clutter, dark)

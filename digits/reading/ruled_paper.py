@@ -185,8 +185,9 @@ def remove_bar(mask: np.ndarray) -> np.ndarray | None:
     """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     box = np.s_[y : y + height, x : x + width]
-    written = erase_level_rules(mask[box])
-    if written is None:
+    end = max(1, round(STICKS_OUT * width))
+    ends = (mask[box][:, :end] | mask[box][:, -end:][:, ::-1]).any(axis=1)
+    if ends[: height // 2].any() or (written := erase_level_rules(mask[box])) is None:
         return None
     rows = np.flatnonzero((mask[box] & ~written).any(axis=1))
     left, top, rest_width, rest_height = cv2.boundingRect((drop_specks(label_strokes(written)).labels > 0).astype(np.uint8))

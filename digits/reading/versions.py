@@ -13,7 +13,7 @@ import numpy as np
 
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
-from digits.reading.ink import PLAIN_BORDER, Ink, cut_out
+from digits.reading.ink import Ink, cut_out
 from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, touched_sides, turn
 from digits.reading.thresholds import border_share
 
@@ -59,8 +59,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     """
     back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
     versions: list[Version] = []
-    shown = border_share(ink.mask)
-    uncertain = EITHER_COST * shown if invert == "auto" and shown > PLAIN_BORDER else 0.0
+    uncertain = 0.0 if ink.dark is None or invert != "auto" else EITHER_COST * border_share(ink.mask)
     for strokes, cost in without_print(ink):
         inner, dropped = drop_border(strokes, ink.mask.shape)
         kept = drop_specks(inner)
@@ -76,7 +75,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         everything = drop_specks(label_strokes(ink.mask))
         if len(everything.areas) > len(versions[0].strokes.areas):
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
-    if uncertain:
+    if invert == "auto" and ink.dark is not None:
         for half in (ink.dark, ~ink.dark):
             cost = EITHER_COST * (0.1 + border_share(half))
             versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
@@ -89,20 +88,21 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     Returns:
         list of (Strokes, cost of this version).
     """
-    sets: list[tuple[Strokes, float]] = []
     hairlines = add_hairlines(ink.strength, ink.mask)
-    plain = label_strokes(ink.mask)
+    mask = ink.mask if hairlines is None else hairlines
+    plain = label_strokes(mask)
     framed, alone = ruled_paper.frames(plain)
-    if hairlines is not None:
-        sets.append((label_strokes(hairlines), 0.0))
+    sets: list[tuple[Strokes, float]] = []
     if not framed.any() or alone:
         sets.append((plain, LONE_FRAME_COST * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
         sets.append((keep_strokes(plain, ~framed), 0.0))
-    elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
+    elif (ruled := ruled_paper.remove_rules(mask)) is not None:
         sets.append((label_strokes(ruled), PRINT_COST))
-    elif (rest := ruled_paper.remove_bar(ink.mask)) is not None:
+    elif (rest := ruled_paper.remove_bar(mask)) is not None:
         sets.append((label_strokes(rest), BAR_COST))
+    if hairlines is not None:
+        sets.append((label_strokes(ink.mask), BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
         strokes = label_strokes(cut_out(strength, ink.covered))
         framed, _ = ruled_paper.frames(strokes)
