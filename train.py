@@ -151,7 +151,7 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
     device.share(model, settings, progress)  # where a training is resumed, or several machines train
     print(
         f"{printable(data.name)}: {len(data.images)} training images, {len(images) - len(data.images)} synthetic digits and "
-        f"negatives, {sum(len(x) for x, _ in data.validation)} validation images; {model.count_params()} parameters; training on "
+        f"negatives, {settings.validation_size} validation images; {model.count_params()} parameters; training on "
         f"{devices.describe(device)}",
         flush=True,
     )
@@ -161,7 +161,7 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
         epochs=settings.epochs,
         first_epoch=progress.epochs,
         callbacks=[
-            callbacks.BestWeights(data.validation, progress),
+            callbacks.BestWeights(*data.validation, progress, data.own.validation if data.own else None),
             *callbacks.tensorboard(arguments.tensorboard),
             callbacks.Checkpoint(arguments.model, settings, progress),
             callbacks.Report(progress),
@@ -189,7 +189,7 @@ def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, 
             print(f"Nothing was gained, so {target} is not written: it would read no more of your images than before.")
             return 1
         record |= {"before": before._asdict(), "after": after._asdict()}
-    record["temperature"] = calibrate(model, *data.validation[0])
+    record["temperature"] = calibrate(model, *data.validation)
     model_files.save(model, arguments.model, record)
     print(
         f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}), trained in "

@@ -45,16 +45,16 @@ def own(count_of_each, negatives=0):
 
 def test_a_fifth_of_each_digit_is_held_out_where_there_are_enough():
     images = own([5] * 9 + [12], negatives=7)
-    assert images.held_out and np.bincount(images.y_validation).tolist() == [1] * 9 + [2]
+    assert images.held_out and np.bincount(images.validation[1]).tolist() == [1] * 9 + [2]
     assert np.bincount(images.labels[images.labels < 10]).tolist() == [4] * 9 + [10] and np.sum(images.labels == 255) == 7
-    assert not set(images.images[:, 0, 0]) & set(images.x_validation[:, 0, 0])
+    assert not set(images.images[:, 0, 0]) & set(images.validation[0][:, 0, 0])
 
 
 @pytest.mark.parametrize("count_of_each, negatives", [([0, 1] + [0] * 8, 0), ([4] * 10, 3), ([49] + [0] * 9, 1)])
 def test_few_images_are_all_learned_from(count_of_each, negatives):
     images = own(count_of_each, negatives)
     assert not images.held_out and len(images.images) == sum(count_of_each) + negatives
-    assert np.bincount(images.y_validation, minlength=10).tolist() == count_of_each  # no negatives
+    assert np.bincount(images.validation[1], minlength=10).tolist() == count_of_each  # no negatives
 
 
 # ---- a fine-tuning from start to end ----
@@ -120,7 +120,6 @@ def test_an_interrupted_fine_tuning_goes_on_from_the_same_model_only(tiny_path, 
         patch.setattr(callbacks.Report, "on_epoch_end", interrupt)
         assert tune(tiny_path, one_image, tmp_path / "x.keras", "--epochs", 2) == 130
     assert f"--fine-tune {tiny_path}" in capsys.readouterr().err
-    shutil.copy(tmp_path / "whole.keras", tmp_path / "other" / "tiny.keras") if (tmp_path / "other").mkdir() else None
     with pytest.raises(UserError, match="ran with --fine-tune tiny.keras and this one with --fine-tune whole.keras"):
         tune(tmp_path / "whole.keras", one_image, tmp_path / "x.keras", "--epochs", 2, "--resume")
     assert tune(tiny_path, one_image, tmp_path / "x.keras", "--epochs", 2, "--resume") == 0
@@ -172,7 +171,7 @@ def test_a_model_that_cannot_be_calibrated(one_image, tmp_path):
         (["--data", "mine"], "--fine-tune needs --model"),
         (["--data", "mine", "--model", "y.keras"], "--fine-tune needs --model: another path"),
         (["--data", "mine", "--model", "x.keras", "--preset", "quick"], "--fine-tune takes no --preset"),
-        (["--data", "missing", "--model", "x.keras"], "there is no data set at missing"),
+        (["--fine-tune", "--data", "missing", "--model", "x.keras"], "there is no data set at missing"),
     ],
 )
 def test_wrong_usage(arguments, words, tmp_path):

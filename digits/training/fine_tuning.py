@@ -34,7 +34,7 @@ def start_model(path: str | os.PathLike, data: TrainingData) -> keras.Model:
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         raise UserError(f"{printable(path)} does not end in a dense softmax layer, so it cannot be fine-tuned; give another model.")
-    calibrate(model, *data.validation[0], smoothing=LABEL_SMOOTHING)
+    calibrate(model, *data.validation, smoothing=LABEL_SMOOTHING)
     for layer in model.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     return model
@@ -56,12 +56,12 @@ class Score(NamedTuple):
 def measure(model: keras.Model, data: TrainingData) -> Score:
     """Return the Score of a model on data with one's own images."""
     assert data.own
-    own, mnist = data.own, data.validation[0]
 
     def right(images, labels):
         return int(np.sum(predict(model, images).argmax(axis=1) == labels))  # a negative is never right
 
-    return Score(right(own.x_validation, own.y_validation), right(own.images, own.labels), right(*mnist) / len(mnist[0]))
+    own, mnist = data.own, data.validation
+    return Score(right(*own.validation), right(own.images, own.labels), right(*mnist) / len(mnist[0]))
 
 
 def has_gained(before: Score, after: Score) -> bool:
@@ -72,7 +72,7 @@ def has_gained(before: Score, after: Score) -> bool:
 def report(before: Score, after: Score, own: OwnImages) -> str:
     """Return in words what fine-tuning changed."""
     kind = "own validation images read" if own.held_out else "own images read (too few to hold some out)"
-    count = len(own.x_validation)
+    count = len(own.validation[0])
     return (
         f"{kind}: {before.own} of {count} before, {after.own} of {count} after\n"
         f"MNIST validation accuracy: {percent(before.mnist, 2)} before, {percent(after.mnist, 2)} after"
