@@ -151,8 +151,8 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
     device.share(model, settings, progress)  # where a training is resumed, or several machines train
     print(
         f"{printable(data.name)}: {len(data.images)} training images, {len(images) - len(data.images)} synthetic digits and "
-        f"negatives, {settings.validation_size} validation images; {model.count_params()} parameters; training on "
-        f"{devices.describe(device)}",
+        f"negatives, {settings.validation_size} validation images\n"
+        f"{model.count_params()} parameters, training on {devices.describe(device)}",
         flush=True,
     )
     device.fit(

@@ -124,8 +124,7 @@ class Report(keras.callbacks.Callback):
         left = (epochs - self.progress.epochs) * self.progress.seconds / self.progress.epochs
         print(
             f"epoch {epoch + 1}/{epochs}: loss {last['loss']:.4f}, accuracy {percent(last['accuracy'], 2)}, "
-            f"val_loss {last['val_loss']:.4f}, val_accuracy {percent(last['val_accuracy'], 2)} "
-            f"(best: epoch {self.progress.best_epoch}); {duration(last['seconds'])}, about {duration(left)} left",
+            f"val_loss {last['val_loss']:.4f}, val_accuracy {percent(last['val_accuracy'], 2)}, {duration(left)} left",
             flush=True,
         )
 
