@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 # The recipes: passes over the training images, the highest learning rate, and how many synthetic digits and negatives
 # (images of no digit) join them, as a share of their number. `mnist` is for comparing MNIST scores: nothing but MNIST.
 PRESETS = {
-    "standard": {"epochs": 20, "learning_rate": 3e-3, "synthetic_share": 0.18, "negatives_share": 0.2},
+    "standard": {"epochs": 18, "learning_rate": 3e-3, "synthetic_share": 0.12, "negatives_share": 0.12},
     "quick": {"epochs": 4, "learning_rate": 3e-3, "synthetic_share": 0.12, "negatives_share": 0.12},
-    "mnist": {"epochs": 20, "learning_rate": 3e-3, "synthetic_share": 0.0, "negatives_share": 0.0},
+    "mnist": {"epochs": 18, "learning_rate": 3e-3, "synthetic_share": 0.0, "negatives_share": 0.0},
 }
 # Of a fine-tuning: an epoch is short, of so many of MNIST's images, so that there are several to choose from.
 FINE_TUNING = {"epochs": 8, "learning_rate": 5e-4, "synthetic_share": 0.12, "negatives_share": 0.12, "mnist_images": 5400}
