@@ -14,8 +14,8 @@ the same package versions, gives the same weights, interrupted or not. The test 
 epoch kept is the one with the best validation accuracy.
 
 --fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
-with MNIST, so that nothing is forgotten. Where the model then reads no more of them than before, none is written, and the
-exit status is 1.
+with MNIST, so that nothing is forgotten. Where the model then reads no more of them, and none with more confidence, none is
+written, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -182,14 +182,14 @@ def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, 
     from digits.training import fine_tuning
 
     target = shown(arguments.model)
+    record["temperature"] = calibrate(model, *data.validation)
     if data.own:
         before, after = (fine_tuning.measure(which, data) for which in (load_model(arguments.fine_tune), model))
         print(fine_tuning.report(before, after, data.own))
         if not fine_tuning.has_gained(before, after):
-            print(f"Nothing was gained, so {target} is not written: it would read no more of your images than before.")
+            print(f"Nothing was gained, so {target} is not written.")
             return 1
         record |= {"before": before._asdict(), "after": after._asdict()}
-    record["temperature"] = calibrate(model, *data.validation)
     model_files.save(model, arguments.model, record)
     print(
         f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}), trained in "
