@@ -24,7 +24,7 @@ import tables
 from data_loader import load_mnist
 from digits.inference.model_files import files_of
 from digits.inference.network import LiteRTNetwork
-from digits.reading.candidates import prepare_single
+from  import prepare_single
 from digits.reading.image_loader import load_image
 from digits.support import command_line, files, messages
 from digits.support.command_line import Parser
