@@ -110,7 +110,7 @@ def load(arguments: argparse.Namespace) -> TrainingData:
     data = load_dataset(arguments.data, complete=not arguments.fine_tune)
     if arguments.fine_tune:
         own, (x, y, *_) = OwnImages.of(data.x_train, data.y_train, arguments.seed), load_mnist()
-        rest, validation = split(y, len(y) // 12, seed=0)  # the default model has not seen these either
+        rest, validation = split(y, len(y) // 12, seed=0)  # the default model has not learned from these
         training = rest[subset(y[rest], arguments.mnist_images, arguments.seed)]
     else:
         own, (x, y, *_) = None, data

@@ -13,7 +13,7 @@ from digits.inference import keras_model, model_files
 from digits.support import files
 from digits.support.messages import UserError
 from digits.training import callbacks
-from digits.training.training_data import OwnImages
+from digits.training.training_data import OwnImages, TrainingData
 from helpers import assert_same_weights, run
 
 
@@ -56,6 +56,18 @@ def test_few_images_are_all_learned_from(count_of_each, negatives):
     images = own(count_of_each, negatives)
     assert not images.held_out and len(images.images) == sum(count_of_each) + negatives
     assert np.bincount(images.validation[1], minlength=10).tolist() == count_of_each  # no negatives
+
+
+@pytest.mark.parametrize("count", [3, 2000])
+def test_own_images_are_repeated_and_none_is_left_out(count):
+    mnist = np.zeros((700, 28, 28), np.uint8), np.zeros(700, np.uint8)
+    own = np.zeros((count, 28, 28), np.uint8)
+    own[:, 0, :2] = np.arange(count, dtype=np.uint16).view(np.uint8).reshape(count, 2)  # no two alike
+    given = OwnImages(own, np.ones(count, np.uint8), (own, np.ones(count, np.uint8)), held_out=False)
+    data = TrainingData.of("mine", "", mnist, mnist, given)
+    mixed = data.images[data.labels == 1]
+    assert len(data.images) - len(mixed) == 700 and len(mixed) == max(count, 300)
+    assert len(np.unique(mixed[:, 0, :2], axis=0)) == count
 
 
 # ---- a fine-tuning from start to end ----
