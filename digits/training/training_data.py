@@ -79,10 +79,11 @@ class TrainingData(NamedTuple):
         validation: tuple[np.ndarray, np.ndarray],
         own: OwnImages | None = None,
     ) -> TrainingData:
-        """Mix images and labels with one's own, if there are any, which are repeated until they are OWN_SHARE."""
+        """Mix images and labels with one's own, if there are any; these are repeated until they are OWN_SHARE."""
         if own is None:
             return cls(name, checksum, *training, validation, own)
         images, labels = training
-        repeated = np.arange(round(len(images) * OWN_SHARE / (1 - OWN_SHARE))) % len(own.images)
+        count = max(len(own.images), round(len(images) * OWN_SHARE / (1 - OWN_SHARE)))
+        repeated = np.arange(count) % len(own.images)
         images, labels = np.concatenate([images, own.images[repeated]]), np.concatenate([labels, own.labels[repeated]])
         return cls(name, checksum, images, labels, validation, own)
