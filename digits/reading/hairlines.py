@@ -16,7 +16,8 @@ from digits.reading.thresholds import noise_level, odd, quantile
 FAINTEST = 0.16  # of the median strength of the bold strokes
 GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations
 REACH = 0.7  # of a hairline from bold strokes, in stroke widths; a shorter one is the soft edge of a stroke
-LONGEST = 1.3  # of a hairline, in lengths of the largest stroke; what is longer and straight is a ruled line
+LONGEST = 1.3  # of a hairline, in heights of the writing; what is longer and straight is a ruled line
+MOST_BROKEN = 3  # writing is at most so many times as high as its largest bold stroke
 
 
 def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
@@ -33,8 +34,9 @@ def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     if not width:
         return None
     _, _, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    length = int(LONGEST * boxes[1:, 2:4].max())
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    largest = boxes[1:, 2:4].max()
+    length = int(LONGEST * min(max(w, h), MOST_BROKEN * largest))
     near = np.s_[max(0, y - length) : y + h + length, max(0, x - length) : x + w + length]
     added = follow_ridges(strength[near], mask[near], width, length)
     if not added.any():
