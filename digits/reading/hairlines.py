@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from digits.reading.strokes import stroke_width
-from digits.reading.thresholds import noise_level, odd, quantile
+from digits.reading.thresholds import hysteresis, noise_level, odd, quantile
 
 FAINTEST = 0.16  # of the median strength of the bold strokes
 GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations
-REACH = 0.7  # of a hairline from bold strokes, in stroke widths; a shorter one is the soft edge of a stroke
-LONGEST = 1.3  # of a hairline, in lengths of the largest stroke; what is longer and straight is a ruled line
+REACH = 1.0  # of a hairline from bold strokes, in stroke widths; a shorter one is the soft edge of a stroke
+LONGEST = 1.3  # of a hairline, in heights of the writing; what is longer and straight is a ruled line
+MOST_BROKEN = 3  # writing is at most so many times as high as its largest bold stroke
 
 
 def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
@@ -33,19 +34,17 @@ def add_hairlines(strength: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     if not width:
         return None
     _, _, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    length = int(LONGEST * boxes[1:, 2:4].max())
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    largest = boxes[1:, 2:4].max()
+    length = int(LONGEST * min(max(w, h), MOST_BROKEN * largest))
     near = np.s_[max(0, y - length) : y + h + length, max(0, x - length) : x + w + length]
-    added = follow_ridges(strength[near], mask[near], width, length)
-    if not added.any():
-        return None
     result = mask.copy()
-    result[near] |= added
-    return result
+    result[near] |= follow_ridges(strength[near], mask[near], width, length)
+    return result if np.count_nonzero(result) > np.count_nonzero(mask) else None
 
 
 def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: int) -> np.ndarray:
-    """Return the (h, w) bool mask of hairlines that begin at `mask`; strokes are `width` wide, hairlines at most `length` long."""
+    """Return `mask` (h, w) bool, whose strokes are `width` wide, and the hairlines of at most `length` that begin at it."""
     ridge = cv2.morphologyEx(strength, cv2.MORPH_TOPHAT, np.ones((odd(2 * width),) * 2))
     least = max(FAINTEST * quantile(strength[mask], 0.5), GRAIN_FACTOR * noise_level(strength))
     faint = (ridge > least) & ~cut_rules((ridge > least) | mask, length)
@@ -57,7 +56,8 @@ def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: 
     reaching = np.bincount(labels[far & faint], minlength=count) > 0
     keep = touching & reaching & (boxes[:, 2:4].max(axis=1) <= length)
     keep[0] = False
-    return keep[labels] & faint
+    whole = cv2.morphologyEx((mask | (keep[labels] & faint)).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
+    return hysteresis(whole > 0, mask)
 
 
 def cut_rules(mask: np.ndarray, length: int) -> np.ndarray:

@@ -206,7 +206,7 @@ def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
 def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Return the (h, w) bool mask of the ink in `strength` (h, w) float32; empty when nothing stands out."""
     level = threshold(strength, covered)
-    return hysteresis(strength, level, LOW * level) if level else np.zeros(strength.shape, bool)
+    return hysteresis(strength > LOW * level, strength > level) if level else np.zeros(strength.shape, bool)
 
 
 def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:

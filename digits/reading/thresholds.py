@@ -42,11 +42,11 @@ def noise_level(strength: np.ndarray) -> float:
     return quantile(response.ravel()[::step], 0.5) / (6 * 0.6745)
 
 
-def hysteresis(strength: np.ndarray, level: float, low: float) -> np.ndarray:
-    """Return the (h, w) bool mask of strength > low, where that is connected to strength > level (Canny 1986)."""
-    count, labels = cv2.connectedComponents((strength > low).astype(np.uint8), connectivity=8)
+def hysteresis(weak: np.ndarray, strong: np.ndarray) -> np.ndarray:
+    """Return the (h, w) bool mask of `weak` where it is connected to `strong`, both (h, w) bool (Canny 1986)."""
+    count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     seen = np.zeros(count, bool)
-    seen[labels[strength > level]] = True
+    seen[labels[strong]] = True
     seen[0] = False
     return seen[labels]
 

@@ -97,9 +97,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         sets.append((plain, LONE_FRAME_COST * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
         sets.append((keep_strokes(plain, ~framed), 0.0))
-    elif (ruled := ruled_paper.remove_rules(mask)) is not None:
+    elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         sets.append((label_strokes(ruled), PRINT_COST))
-    elif (rest := ruled_paper.remove_bar(mask)) is not None:
+    elif (rest := ruled_paper.remove_bar(ink.mask)) is not None:
         sets.append((label_strokes(rest), BAR_COST))
     if hairlines is not None:
         sets.append((label_strokes(ink.mask), BOLD_COST))
