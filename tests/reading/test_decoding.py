@@ -121,7 +121,7 @@ def test_wide_gaps_are_kept_as_a_space(reader, gaps, wanted):
 
 @pytest.mark.parametrize("wanted", ["00", "36", "52", "86"])
 def test_touching_digits(reader, wanted, shipped_model):
-    gap = {"00": 0.56, "36": 0.44, "52": 0.46, "86": 0.46}[wanted]
+    gap = {"00": 0.56, "36": 0.44, "52": 0.48, "86": 0.46}[wanted]
     coverage = compose.number(wanted, (120, 300), 80, gap=gap, x=40, y=20)
     compose.draw(coverage, 4, 200, 20, 80)
     assert cv2.connectedComponents((coverage > 0.5).astype(np.uint8))[0] == 3
