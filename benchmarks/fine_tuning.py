@@ -12,20 +12,20 @@ after an interruption, and it goes on.
 import csv
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import tables
-from data_loader import load_mnist
+from data_loader import load_dataset, load_mnist
 from digits.inference.model_files import files_of
 from digits.inference.network import LiteRTNetwork
-from digits.reading.candidates import prepare_single
-from digits.reading.image_loader import load_image
 from digits.support import command_line, files, messages
 from digits.support.command_line import Parser
 from digits.support.constants import DEFAULT_MODEL
@@ -35,11 +35,15 @@ from digits.support.messages import percent
 def read_folder(folder, cache):
     """Return images (N, 28, 28) uint8 and labels (N,) uint8 of a folder with a labels.csv; kept in `cache` (.npz)."""
     if not cache.exists():
-        with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["label"] in set("0123456789")]
-        images = np.stack([prepare_single(load_image(folder / row["file"])) for row in rows])
+        with tempfile.TemporaryDirectory() as copy, open(folder / "labels.csv", newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                (pathlib.Path(copy) / row["label"]).mkdir(exist_ok=True)
+                shutil.copy(folder / row["file"], pathlib.Path(copy) / row["label"])
+            data = load_dataset(copy)
         with files.atomic_write(cache) as temporary:
-            np.savez_compressed(temporary, images=images, labels=np.array([int(row["label"]) for row in rows], np.uint8))
+            np.savez_compressed(
+                temporary, images=np.concatenate([data.x_train, data.x_test]), labels=np.concatenate([data.y_train, data.y_test])
+            )
     with np.load(cache, allow_pickle=False) as arrays:
         return arrays["images"], arrays["labels"]
 

@@ -224,6 +224,27 @@ def test_image_folder_refusals(image_folder, tmp_path):
         load_dataset(image_folder)
 
 
+def test_a_handful_of_images(mnist, tmp_path):
+    """What the page saves: 28x28 images, which come back as they are, negatives among them; digits may be missing."""
+    for name, index in (("2", 1), ("7", 0), ("no_digit", 2)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(mnist.x_test[index]).save(tmp_path / name / "x.png")
+    (tmp_path / "4").mkdir()  # its last image was taken back
+    data = load_dataset(tmp_path, complete=False)
+    assert data.y_train.tolist() == [2, 7, 255] and np.array_equal(data.x_train, mnist.x_test[[1, 0, 2]])
+    assert data.x_test.shape == (0, 28, 28) and data.name == tmp_path.name
+    assert "no images; each digit needs some" in refusal(tmp_path)
+
+
+def test_negatives_alone_and_nothing_at_all(mnist, tmp_path):
+    (tmp_path / "no_digit").mkdir()
+    with pytest.raises(UserError, match="holds no images; put some of a digit into the sub-folder of its name"):
+        load_dataset(tmp_path, complete=False)
+    Image.fromarray(mnist.x_test[2]).save(tmp_path / "no_digit" / "x.png")
+    with pytest.raises(UserError, match="there is no image of a digit to learn from; one is enough"):
+        load_dataset(tmp_path, complete=False)
+
+
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import compose
-import data_loader
 import export
 import visualize
 from digits.support import constants
@@ -27,6 +25,7 @@ DOCUMENTS = [
     *ROOT.glob(".github/**/*.yml"),
 ]
 README = (ROOT / "README.md").read_text()
+EXPORT = (ROOT / "docs" / "export.md").read_text()
 SHELL = {"console", "sh"}
 
 
@@ -96,7 +95,7 @@ def test_training_prints_what_the_readme_shows(training):
 
     shown = form(next(expected for line, expected in sessions() if line == "python train.py"))
     printed = form(training[0].stdout)
-    assert [line for line in shown if line != "..."] == [printed[0], printed[1], printed[2], printed[3], printed[-2], printed[-1]]
+    assert [line for line in shown if line != "..."] == [*printed[:5], *printed[-2:]]
 
 
 def test_reading_from_python(folder, shipped_model):
@@ -111,42 +110,24 @@ def test_reading_from_python(folder, shipped_model):
 
 @pytest.mark.slow
 def test_three_lines_each_run_the_exported_models(folder, mnist, monkeypatch):
-    """The README's lines for LiteRT, ONNX Runtime and TensorFlow, with the shipped model exported as it says."""
+    """The lines of docs/export.md for LiteRT, ONNX Runtime and TensorFlow, with the shipped model exported as it says."""
     (folder / "models").mkdir()
     (folder / "models" / "mnist_cnn.tflite").symlink_to(constants.DEFAULT_MODEL.with_suffix(".tflite"))
     monkeypatch.chdir(folder)
     for kind, name in (("onnx", "mnist_cnn.onnx"), ("saved_model", "mnist_cnn_saved_model")):
         with contextlib.redirect_stdout(io.StringIO()):
             assert export.main(["--format", kind, "--output", f"models/{name}"]) == 0
-    for name, size in re.findall(r"^\| `\S+` \| `(mnist_cnn\S+?)/?` \| ([\d.]+) MB", README, re.MULTILINE):
+    for name, size in re.findall(r"^\| `\S+` \| `(mnist_cnn\S+?)/?` \| ([\d.]+) MB", EXPORT, re.MULTILINE):
         if (path := folder / "models" / name).exists():  # all but the 8-bit one
             written = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")))
             assert float(size) == pytest.approx(written / 1e6, abs=0.01), name
     images = mnist.x_test[:30]
-    parts = next(block for block in blocks(README, "python") if "onnxruntime" in block).split("\n\n")
+    parts = next(block for block in blocks(EXPORT, "python") if "onnxruntime" in block).split("\n\n")
     assert len(parts) == 3
     for part in parts:
-        names = {"pictures": images[..., None].astype("float32")}
+        names = {"pixels": images[..., None].astype("float32")}
         exec(part, names)
         assert (names["probabilities"].argmax(axis=1) == mnist.y_test[:30]).all()
-
-
-def test_own_digits_beside_mnist(folder):
-    """The README's lines that put both into one file, which train.py then takes."""
-    code = next(block for block in blocks(README, "python") if "both.npz" in block)
-    assert 'load_dataset("my_digits")' in code
-    for digit in range(10):
-        path = folder / "my_digits" / str(digit)
-        path.mkdir(parents=True)
-        for number in range(5):
-            coverage = compose.number(str(digit), (60, 60), 40, x=15, y=10 - number)
-            Image.fromarray(compose.write(coverage, compose.paper((60, 60)))).save(path / f"{number}.png")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-    data = data_loader.load_dataset(folder / "both.npz")
-    assert (len(data.x_train), len(data.x_test)) == (60040, 10010)
 
 
 @pytest.mark.parametrize("name", ["standard", "mnist", "quick"])
@@ -164,8 +145,9 @@ def test_results_of_the_shipped_model_are_what_evaluate_prints():
     rows = [line for line in README.splitlines() if line.endswith("| `python evaluate.py` |")]
     assert len(rows) == 3
     for row in rows:
-        assert re.search(r"[\d.]+(?= ?%)", row)[0] in re.findall(r"[\d.]+(?=%)", printed), row
-    assert "25 of 10,000 misread" in rows[0] and "25 of 10,000 misread" in printed
+        assert re.search(r"[\d.]+(?= ?%)", row)[0] in re.findall(r"[\d.]+(?= ?%)", printed), row
+    misread = re.search(r"\d+ of 10,000 misread", printed)[0]
+    assert misread in rows[0]
 
 
 def test_pictures_are_listed_where_they_are_looked_for():
@@ -209,7 +191,8 @@ def test_options_exist(path):
             (script, option) for span in re.findall(r"`(--[^`]+)`", section) for option in re.findall(r"--[a-z][a-z-]*", span)
         ]
     if path == ROOT / "README.md":  # elsewhere in it, an option may be any script's
-        every = set().union(*(options_of(name) for name in ("train.py", "evaluate.py", "predict.py", "visualize.py", "export.py")))
+        scripts = {path.name for path in ROOT.glob("*.py")} - {"model.py", "data_loader.py"}
+        every = set().union(*map(options_of, scripts))
         spans = re.findall(r"`(--[^`]+)`", prose(text))
         assert {option for span in spans for option in re.findall(r"--[a-z][a-z-]*", span)} <= every
         assert every - {"--help", "--worker-timeout"} <= set(re.findall(r"--[a-z][a-z-]*", text))  # that one: docs/distributed.md
@@ -240,11 +223,16 @@ def test_contents_name_every_section():
     assert listed == anchors(README)[1:]
 
 
-def test_the_layout_names_every_module():
-    layout = next(block for block in blocks(README, "text") if "what you run" in block)
+def test_the_layout_names_every_script_and_room():
+    layout = next(block for block in blocks(README, "text") if "what a person runs" in block)
     assert set(re.findall(r"\w+\.py", layout)) == {path.name for path in ROOT.glob("*.py")}
-    diagram = re.findall(r"\b\w+\.py\b", blocks(README, "mermaid")[0])
-    assert all((ROOT / name).exists() for name in diagram)
+    rooms = [path.name for path in (ROOT / "digits").iterdir() if (path / "__init__.py").exists()]
+    assert sorted(re.findall(r"^  (\w+)/", layout, re.MULTILINE)) == sorted(rooms)
+
+
+def test_readme_is_read_in_ten_minutes():
+    assert len(README.splitlines()) <= 250
+    assert all(len(line) <= 100 for block in blocks(README, "console") for line in block.splitlines())
 
 
 def test_packages_are_named_with_their_reason():

@@ -1,6 +1,7 @@
 """train.py --fine-tune: a trained model learns a hand of its own from a handful of images, and forgets none of MNIST's."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from digits.inference import keras_model, model_files
 from digits.support import files
 from digits.support.messages import UserError
 from digits.training import callbacks
-from digits.training.training_data import OwnImages
+from digits.training.training_data import OwnImages, TrainingData
 from helpers import assert_same_weights, run
 
 
@@ -45,16 +46,28 @@ def own(count_of_each, negatives=0):
 
 def test_a_fifth_of_each_digit_is_held_out_where_there_are_enough():
     images = own([5] * 9 + [12], negatives=7)
-    assert images.held_out and np.bincount(images.y_validation).tolist() == [1] * 9 + [2]
+    assert images.held_out and np.bincount(images.validation[1]).tolist() == [1] * 9 + [2]
     assert np.bincount(images.labels[images.labels < 10]).tolist() == [4] * 9 + [10] and np.sum(images.labels == 255) == 7
-    assert not set(images.images[:, 0, 0]) & set(images.x_validation[:, 0, 0])
+    assert not set(images.images[:, 0, 0]) & set(images.validation[0][:, 0, 0])
 
 
 @pytest.mark.parametrize("count_of_each, negatives", [([0, 1] + [0] * 8, 0), ([4] * 10, 3), ([49] + [0] * 9, 1)])
 def test_few_images_are_all_learned_from(count_of_each, negatives):
     images = own(count_of_each, negatives)
     assert not images.held_out and len(images.images) == sum(count_of_each) + negatives
-    assert np.bincount(images.y_validation, minlength=10).tolist() == count_of_each  # no negatives
+    assert np.bincount(images.validation[1], minlength=10).tolist() == count_of_each  # no negatives
+
+
+@pytest.mark.parametrize("count", [3, 2000])
+def test_own_images_are_repeated_and_none_is_left_out(count):
+    mnist = np.zeros((700, 28, 28), np.uint8), np.zeros(700, np.uint8)
+    own = np.zeros((count, 28, 28), np.uint8)
+    own[:, 0, :2] = np.arange(count, dtype=np.uint16).view(np.uint8).reshape(count, 2)  # no two alike
+    given = OwnImages(own, np.ones(count, np.uint8), (own, np.ones(count, np.uint8)), held_out=False)
+    data = TrainingData.of("mine", "", mnist, mnist, given)
+    mixed = data.images[data.labels == 1]
+    assert len(data.images) - len(mixed) == 700 and len(mixed) == max(count, 300)
+    assert len(np.unique(mixed[:, 0, :2], axis=0)) == count
 
 
 # ---- a fine-tuning from start to end ----
@@ -68,8 +81,9 @@ def test_another_hand_is_learned_and_mnist_is_not_forgotten(trained, trained_pat
     save_images(tmp_path / "mine", turned[chosen], mnist.y_test[chosen])
     process = run("train.py", "--fine-tune", trained_path, "--data", "mine", "--model", "x.keras", cwd=tmp_path)
     assert process.returncode == 0 and process.stderr == "", process.stderr
-    *_, own_line, mnist_line, accuracy, following = process.stdout.splitlines()
+    *_, own_line, sure_line, mnist_line, accuracy, following = process.stdout.splitlines()
     assert own_line.startswith("own images read (too few to hold some out): ") and own_line.endswith(" of 48 after")
+    assert re.fullmatch(r"own images read with a confidence of \d+ %: \d+ of 48 before, \d+ of 48 after", sure_line)
     assert mnist_line.startswith("MNIST validation accuracy: ") and accuracy.startswith("Validation accuracy ")
     assert following == "The model is x.keras; next: python app.py --model x.keras"
 
@@ -120,7 +134,6 @@ def test_an_interrupted_fine_tuning_goes_on_from_the_same_model_only(tiny_path, 
         patch.setattr(callbacks.Report, "on_epoch_end", interrupt)
         assert tune(tiny_path, one_image, tmp_path / "x.keras", "--epochs", 2) == 130
     assert f"--fine-tune {tiny_path}" in capsys.readouterr().err
-    shutil.copy(tmp_path / "whole.keras", tmp_path / "other" / "tiny.keras") if (tmp_path / "other").mkdir() else None
     with pytest.raises(UserError, match="ran with --fine-tune tiny.keras and this one with --fine-tune whole.keras"):
         tune(tmp_path / "whole.keras", one_image, tmp_path / "x.keras", "--epochs", 2, "--resume")
     assert tune(tiny_path, one_image, tmp_path / "x.keras", "--epochs", 2, "--resume") == 0
@@ -172,7 +185,8 @@ def test_a_model_that_cannot_be_calibrated(one_image, tmp_path):
         (["--data", "mine"], "--fine-tune needs --model"),
         (["--data", "mine", "--model", "y.keras"], "--fine-tune needs --model: another path"),
         (["--data", "mine", "--model", "x.keras", "--preset", "quick"], "--fine-tune takes no --preset"),
-        (["--data", "missing", "--model", "x.keras"], "there is no data set at missing"),
+        (["--data", "mine", "--model", "x.keras", "--strategy", "mirrored"], "--fine-tune takes no --strategy"),
+        (["--fine-tune", "--data", "missing", "--model", "x.keras"], "there is no data set at missing"),
     ],
 )
 def test_wrong_usage(arguments, words, tmp_path):

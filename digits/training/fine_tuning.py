@@ -1,8 +1,8 @@
 """Teach a trained model one's own handwriting, and see what it gained and whether it forgot any of MNIST's.
 
-model = start_model("models/mnist_cnn.keras")
+model = start_model(path, data)
 ...                                             # compile and fit as ever, on training_data.TrainingData with one's own images
-before, after = measure(start_model("models/mnist_cnn.keras"), data), measure(model, data)
+before, after = measure(load_model(path), data), measure(model, data)      # both calibrated
 print(report(before, after, data.own))
 """
 
@@ -16,6 +16,8 @@ import numpy as np
 
 from digits.inference.calibration import calibrate
 from digits.inference.keras_model import load_model, predict
+from digits.reading.decoding import MIN_CONFIDENCE
+from digits.support.constants import NOT_A_DIGIT
 from digits.support.messages import UserError, percent, printable
 from digits.training.recipe import LABEL_SMOOTHING
 from digits.training.training_data import OwnImages, TrainingData
@@ -34,7 +36,7 @@ def start_model(path: str | os.PathLike, data: TrainingData) -> keras.Model:
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         raise UserError(f"{printable(path)} does not end in a dense softmax layer, so it cannot be fine-tuned; give another model.")
-    calibrate(model, *data.validation[0], smoothing=LABEL_SMOOTHING)
+    calibrate(model, *data.validation, smoothing=LABEL_SMOOTHING)
     for layer in model.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     return model
@@ -44,36 +46,45 @@ class Score(NamedTuple):
     """How well a model reads.
 
     Attributes:
-        own: how many of one's own validation images. learned: how many of the own digits to learn from.
+        own: how many of one's own validation images it reads.
+        sure: of how many of all own digits it is sure, and right: its confidence is MIN_CONFIDENCE at least.
         mnist: accuracy on MNIST's validation images, 0 to 1.
     """
 
     own: int
-    learned: int
+    sure: int
     mnist: float
 
 
 def measure(model: keras.Model, data: TrainingData) -> Score:
-    """Return the Score of a model on data with one's own images."""
+    """Return the Score of a calibrated model on data with one's own images."""
     assert data.own
-    own, mnist = data.own, data.validation[0]
+    read, sure = _count(model, *data.own.validation)
+    if data.own.held_out:
+        sure += _count(model, data.own.images, data.own.labels)[1]
+    return Score(read, sure, _count(model, *data.validation)[0] / len(data.validation[0]))
 
-    def right(images, labels):
-        return int(np.sum(predict(model, images).argmax(axis=1) == labels))  # a negative is never right
 
-    return Score(right(own.x_validation, own.y_validation), right(own.images, own.labels), right(*mnist) / len(mnist[0]))
+def _count(model, images, labels):
+    """Return how many images a model reads, and how many of these it is sure of; negatives are never read."""
+    probabilities = predict(model, images)
+    right = probabilities.argmax(axis=1) == labels
+    return int(right.sum()), int(np.sum(right & (probabilities.max(axis=1) >= MIN_CONFIDENCE)))
 
 
 def has_gained(before: Score, after: Score) -> bool:
-    """Return whether more own validation images are read; or as many, and more of those that were learned from."""
-    return (after.own, after.learned) > (before.own, before.learned)
+    """Return whether more own validation images are read; or as many, and the model is sure of more of all own digits."""
+    return (after.own, after.sure) > (before.own, before.sure)
 
 
 def report(before: Score, after: Score, own: OwnImages) -> str:
     """Return in words what fine-tuning changed."""
     kind = "own validation images read" if own.held_out else "own images read (too few to hold some out)"
-    count = len(own.x_validation)
+    count = len(own.validation[0])
+    digits = np.sum(own.labels != NOT_A_DIGIT) + count * own.held_out
     return (
         f"{kind}: {before.own} of {count} before, {after.own} of {count} after\n"
+        f"own images read with a confidence of {percent(MIN_CONFIDENCE, 0)}: {before.sure} of {digits} before, "
+        f"{after.sure} of {digits} after\n"
         f"MNIST validation accuracy: {percent(before.mnist, 2)} before, {percent(after.mnist, 2)} after"
     )

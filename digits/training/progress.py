@@ -66,7 +66,7 @@ class Settings:
         return cls(
             fine_tune=arguments.fine_tune and arguments.fine_tune.name,
             fine_tune_sha256=arguments.fine_tune and files.sha256(arguments.fine_tune),
-            validation_size=len(data.validation[0][0]),
+            validation_size=len(data.validation[0]),
             data=data.name,
             data_sha256=data.checksum,
             **{name: getattr(arguments, name) for name in names},

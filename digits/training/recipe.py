@@ -1,6 +1,6 @@
 """The recipe of a training: which images the network sees, how they vary, and how it learns from them.
 
-    images, labels = training_set(x, y, synthetic_share=0.18, negatives_share=0.2, seed=0)
+    images, labels = training_set(x, y, synthetic_share=0.12, negatives_share=0.12, seed=0)
     batches = Batches(images, labels, batch_size=128, seed=0)
     model.compile(optimizer=optimizer(3e-3, 4 * batches.steps), loss="categorical_crossentropy", metrics=[accuracy])
     model.fit(batches.dataset(epochs=4), epochs=4, steps_per_epoch=batches.steps, shuffle=False)

@@ -27,14 +27,13 @@ class OwnImages:
 
     Attributes:
         images: (N, 28, 28) uint8, to learn from. labels: (N,) uint8, 0 to 9 or NOT_A_DIGIT.
-        x_validation: (M, 28, 28) uint8. y_validation: (M,) uint8, 0 to 9.
+        validation: images (M, 28, 28) uint8 and labels (M,) uint8, 0 to 9.
         held_out: whether the validation images are others than those to learn from. A few images are used for both.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    x_validation: np.ndarray
-    y_validation: np.ndarray
+    validation: tuple[np.ndarray, np.ndarray]
     held_out: bool
 
     @classmethod
@@ -51,7 +50,7 @@ class OwnImages:
         held_out = len(validation) >= ENOUGH
         training = np.setdiff1d(np.arange(len(labels)), validation if held_out else [])
         validation = np.sort(validation if held_out else np.concatenate(digits))
-        return cls(images[training], labels[training], images[validation], labels[validation], held_out)
+        return cls(images[training], labels[training], (images[validation], labels[validation]), held_out)
 
 
 class TrainingData(NamedTuple):
@@ -60,15 +59,15 @@ class TrainingData(NamedTuple):
     Attributes:
         name, checksum: of the data set that was given.
         images: (N, 28, 28) uint8, to learn from. labels: (N,) uint8, 0 to 9 or NOT_A_DIGIT.
-        validation: sets of images and labels. The best epoch is chosen by all, the model calibrated by the first.
-        own: one's own images, which are among all these; None where there are no others.
+        validation: images (M, 28, 28) uint8 and labels (M,) uint8, to choose the best epoch by and to calibrate.
+        own: one's own images; those to learn from are among `images`. None where these are all there are.
     """
 
     name: str
     checksum: str
     images: np.ndarray
     labels: np.ndarray
-    validation: list[tuple[np.ndarray, np.ndarray]]
+    validation: tuple[np.ndarray, np.ndarray]
     own: OwnImages | None
 
     @classmethod
@@ -80,10 +79,11 @@ class TrainingData(NamedTuple):
         validation: tuple[np.ndarray, np.ndarray],
         own: OwnImages | None = None,
     ) -> TrainingData:
-        """Mix images and labels with one's own, if there are any, which are repeated until they are OWN_SHARE."""
+        """Mix images and labels with one's own, if there are any; these are repeated until they are OWN_SHARE."""
         if own is None:
-            return cls(name, checksum, *training, [validation], own)
+            return cls(name, checksum, *training, validation, own)
         images, labels = training
-        repeated = np.arange(round(len(images) * OWN_SHARE / (1 - OWN_SHARE))) % len(own.images)
+        count = max(len(own.images), round(len(images) * OWN_SHARE / (1 - OWN_SHARE)))
+        repeated = np.arange(count) % len(own.images)
         images, labels = np.concatenate([images, own.images[repeated]]), np.concatenate([labels, own.labels[repeated]])
-        return cls(name, checksum, images, labels, [validation, (own.x_validation, own.y_validation)], own)
+        return cls(name, checksum, images, labels, validation, own)

@@ -1,12 +1,13 @@
 """digits/support/command_line.py: exit statuses, one sentence for each fault, options that are numbers."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from digits.support.command_line import Parser, number
+from digits.support.command_line import Parser, number, options_of
 from helpers import ROOT
 
 
@@ -69,3 +70,18 @@ def test_numbers_outside_their_range_are_refused(capsys):
             parser.parse_args(arguments)
         said = capsys.readouterr().err
         assert end.value.code == 2 and said.count("\n") == 1 and repr(arguments[1]) in said
+
+
+def test_options_that_give_the_same_again_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parser = Parser("A script.")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--start", nargs="?", type=pathlib.Path, const=pathlib.Path("/a b"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args(["--seed", "0", "--data", "x", "--start", "--batch-size", "64", "--resume"])
+    words = options_of(arguments, parser, without=["resume"])
+    assert words == ["--batch-size", "64", "--data", str(tmp_path / "x"), "--start", "/a b"]
+    monkeypatch.chdir("/")
+    assert options_of(parser.parse_args(words), parser) == words
