@@ -58,7 +58,9 @@ def fine_tune(images, labels, count, seed, folder):
         data, model = folder / f"{count}-{seed}.npz", folder / f"{count}-{seed}.keras"
         np.savez(data, x_train=images[own], y_train=labels[own], x_test=images[rest], y_test=labels[rest])
         before, seconds = scores(DEFAULT_MODEL, images[rest], labels[rest]), processor_seconds()
-        status = subprocess.run([sys.executable, ROOT / "train.py", "--fine-tune", "--data", data, "--model", model]).returncode
+        resume = ["--resume"] if files_of(model).checkpoint.exists() else []
+        command = [sys.executable, ROOT / "train.py", "--fine-tune", "--data", data, "--model", model, *resume]
+        status = subprocess.run(command).returncode
         if status not in (0, 1):  # 1: nothing gained, no model
             raise messages.UserError(f"train.py ended with status {status}; run this again to go on from there.")
         seconds = processor_seconds() - seconds
@@ -100,7 +102,8 @@ def main(argv=None):
     lines = [
         tables.made_by(__file__, *names, "--seeds", arguments.seeds)
         + f". Means over {arguments.seeds} draws of one's own images; in brackets, how many others are scored. MNIST: its test "
-        "images. Processor time is that of all cores together, from start to end.",
+        "images. Where every image of one's own was read before, train.py finds nothing to gain and leaves no model. Processor "
+        "time is that of all cores together, from start to end.",
         "",
         "| handwriting | own images of each digit | before | after | errors fewer by | MNIST before | MNIST after | processor s |",
         "|---|---|---|---|---|---|---|---|",
