@@ -72,7 +72,12 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     """
     if len(strokes.areas) == 0:
         return strokes, 0.0
-    strokes = keep_strokes(strokes, ~lie_along_border(strokes))
+    edges = np.zeros(len(strokes.areas) + 1, int)
+    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
+        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
+    # Whoever lies along the frame with all its length is no pen stroke but something half outside the picture.
+    outside = edges[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
+    strokes = keep_strokes(strokes, ~outside)
     if len(strokes.areas) == 0:
         return strokes, 1.0
     _, _, width, height = strokes.boxes.T
@@ -86,14 +91,6 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     alike &= ~(sides[0] & sides[2]) & ~(sides[1] & sides[3])
     keep = free | alike
     return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
-
-
-def lie_along_border(strokes: Strokes) -> np.ndarray:
-    """Return (n,) bool: which strokes lie along one side of their picture with all their length, half outside it."""
-    along = np.zeros(len(strokes.areas) + 1, int)
-    for side in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
-        along = np.maximum(along, np.bincount(side, minlength=len(along)))
-    return along[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
 
 
 def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) -> np.ndarray:

@@ -14,29 +14,18 @@ import numpy as np
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
 from digits.reading.ink import Ink, cut_out
-from digits.reading.strokes import (
-    Strokes,
-    drop_border,
-    drop_specks,
-    keep_strokes,
-    label_strokes,
-    level_slant,
-    lie_along_border,
-    touched_sides,
-    turn,
-)
+from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, touched_sides, turn
 from digits.reading.thresholds import border_share
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
 DROPPED_COST = 4.0  # for taking what touches the border of the picture away, if it were all of the ink
 BORDER_COST = 1.5  # for keeping it
-BAR_COST = 1.5  # for keeping a bar under the writing that sticks out on both sides
+BAR_COST = 1.5  # for taking away a bar that is as long as all the ink
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 TURN_COST = 0.2  # for turning a slanted line level
 TIGHT = 0.75  # of the picture's height or width: a crop of the writing alone
-FILLED, MAIN_STROKE = 0.9, 0.6  # of the picture's height and width: a digit that fills it, and its largest stroke
 FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
 THINNEST_DIGIT = 0.06  # of a straight stroke's length: what is thinner is the bar of a form or frame
 STROKE_COST = 0.5  # in nats, for each stroke of a digit beyond three, counted by their ink
@@ -70,8 +59,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     """
     back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
     versions: list[Version] = []
-    halves = propose_halves(ink.dark) if ink.dark is not None and invert == "auto" else []
-    uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if halves else 0.0
+    uncertain = 0.0 if ink.dark is None or invert != "auto" else EITHER_COST * border_share(ink.mask)
     for strokes, cost in without_print(ink):
         inner, dropped = drop_border(strokes, ink.mask.shape)
         kept = drop_specks(inner)
@@ -87,23 +75,11 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         everything = drop_specks(label_strokes(ink.mask))
         if len(everything.areas) > len(versions[0].strokes.areas):
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
-    for half in halves:
-        versions.append(Version(half, back, EITHER_COST * border_share(half.labels > 0), one_digit=True))
-    return versions
-
-
-def propose_halves(dark: np.ndarray) -> list[Strokes]:
-    """Return the dark half of a picture, (h, w) bool, and the light one, as Strokes, if they may be a digit that fills it."""
-    found = []
-    for half in (dark, ~dark):
-        strokes = drop_specks(label_strokes(half))
-        if len(strokes.areas) == 0 or lie_along_border(strokes).any():
-            continue
-        _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
-        largest = strokes.boxes[strokes.areas.argmax(), 2:] / half.shape[::-1]
-        if min(width / half.shape[1], height / half.shape[0]) > FILLED and largest.min() > MAIN_STROKE:
-            found.append(strokes)
-    return found
+    if invert == "auto" and ink.dark is not None:
+        for half in (ink.dark, ~ink.dark):
+            cost = EITHER_COST * (0.1 + border_share(half))
+            versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
+    return [version for version in versions if len(version.strokes.areas)]
 
 
 def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
@@ -124,7 +100,7 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         sets.append((label_strokes(ruled), PRINT_COST))
     elif (rest := ruled_paper.remove_bar(ink.mask)) is not None:
-        sets = [(label_strokes(rest), 0.0), (plain, BAR_COST)]
+        sets.append((label_strokes(rest), BAR_COST))
     if hairlines is not None:
         sets.append((label_strokes(ink.mask), BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
