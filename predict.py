@@ -70,8 +70,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--min-confidence",
         type=number(float, 0, 1),
         metavar="P",
-        help="a number whose confidence is less is reported as unsure, 0 to 1; confidence is the chance that the whole "
-        "text is right (default: 0.8, chosen on real handwriting)",
+        help="a text whose confidence is less is reported as unsure, 0 to 1; confidence is the chance that the whole text "
+        "is right (default: 0.8, chosen on real handwriting). Where no number reaches 2 %%, there is no digit",
     )
     parser.add_argument(
         "--invert",

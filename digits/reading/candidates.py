@@ -33,6 +33,7 @@ from digits.reading.versions import propose_versions, share_left_out, whole_cost
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
+MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
 LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
 MOST_CANDIDATES = 2000  # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
@@ -171,7 +172,7 @@ def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
         return [(0, len(spans) - 1)]
     usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
     spread = quantile(np.abs(apart - usual), 0.5)
-    wide = usual + max(WORD_GAP, 4 * spread) if len(apart) > 1 else LONE_GAP
+    wide = usual + min(max(WORD_GAP, 4 * spread), MOST_GAP) if len(apart) > 1 else LONE_GAP
     narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place
     gaps -= narrow[1:] + narrow[:-1]
     ends = [*np.flatnonzero(gaps > wide).tolist(), len(spans) - 1]

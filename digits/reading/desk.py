@@ -36,13 +36,15 @@ def find_sheet(image: np.ndarray) -> np.ndarray | None:
         return None
     outline = max(contours, key=cv2.contourArea)
     corners = cv2.approxPolyDP(cv2.convexHull(outline), 0.04 * cv2.arcLength(outline, True), True)
-    area = cv2.contourArea(outline)
-    if len(corners) != 4 or area < 0.12 * grey.size or area < 0.9 * cv2.contourArea(corners):
+    area, inside_corners = cv2.contourArea(outline), cv2.contourArea(corners)
+    straight = 0.9 * inside_corners <= area <= 1.1 * inside_corners  # the hole of a 0 is not
+    if len(corners) != 4 or area < 0.12 * grey.size or not straight:
         return None
     sheet = cv2.drawContours(np.zeros_like(grey), [outline], -1, 1, cv2.FILLED) > 0
-    border = np.concatenate([sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]])
+    sides = [sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]]
+    whole = np.concatenate(sides).mean() <= 0.05 and sum(side.any() for side in sides) <= 2  # a tight digit touches more
     contrast = np.median(grey[sheet]) - np.median(grey[~sheet]) if (~sheet).any() else 0
-    if border.mean() > 0.05 or bright[sheet].mean() < 0.8 or contrast < LEAST_CONTRAST:
+    if not whole or bright[sheet].mean() < 0.8 or contrast < LEAST_CONTRAST:
         return None
     inside = cv2.erode(sheet.astype(np.uint8), np.ones((7, 7), np.uint8))
     return cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST) > 0

@@ -25,6 +25,7 @@ NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this man
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 PLAIN_BORDER = 0.15  # of the picture's border is ink: less is a stroke or two that run out of the picture
+TWO_TONES = 0.06  # an image whose two halves are as even as this is a drawing or a clean scan
 
 
 class Ink(NamedTuple):
@@ -38,7 +39,7 @@ class Ink(NamedTuple):
         covered: (h, w) bool, where something may lie on the paper (roughly).
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
-        dark: (h, w) bool, the dark half of the picture, where the border does not tell paper from ink; else None.
+        dark: (h, w) bool, the dark half of the picture, where it is not plain which half is ink; else None.
     """
 
     mask: np.ndarray
@@ -251,8 +252,9 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
-    clutter, dark = measure_clutter(difference, mask), None
-    if border_share(mask) > PLAIN_BORDER:  # perhaps a digit that fills its picture: paper is nowhere plain, but two tones are
-        dark, uneven = halve(small)
+    clutter, (dark, uneven) = measure_clutter(difference, mask), halve(small)
+    filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
+    if filled:
         clutter = min(clutter, uneven)
-    return Ink(mask, scale, strength, difference, covered, clutter, dark)
+    torn = uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
+    return Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)

@@ -7,12 +7,13 @@ because the bar of a 7 that spans its picture looks like a ruled line. NumPy and
 import cv2
 import numpy as np
 
-from digits.reading.strokes import Strokes, drop_specks, label_strokes
+from digits.reading.strokes import Strokes, drop_specks, label_strokes, stroke_width
 from digits.reading.thresholds import quantile
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
 THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
+PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 HOUGH_SIDE = 400  # px; lines are looked for at this size
@@ -174,14 +175,14 @@ def remove_rules(mask: np.ndarray) -> np.ndarray | None:
     return level if upright is None else upright.T.copy()
 
 
-def remove_bar(mask: np.ndarray) -> np.ndarray | None:
+def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
     """Erase a level bar under the writing that touches it and sticks out on both sides: the line of a form.
 
     Args:
         mask: (h, w) bool.
 
     Returns:
-        (h, w) bool, or None when there is no such bar.
+        ((h, w) bool, whether the bar is thinner than the pen: printed, and not the foot of a 2), or None when there is none.
     """
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     box = np.s_[y : y + height, x : x + width]
@@ -196,7 +197,9 @@ def remove_bar(mask: np.ndarray) -> np.ndarray | None:
         return None
     rest = np.zeros_like(mask)
     rest[box] = written
-    return rest
+    bar = mask & ~rest
+    thickness = np.count_nonzero(bar) / max(1, np.count_nonzero(bar.any(axis=0)))
+    return rest, thickness < PRINTED * stroke_width(rest)
 
 
 def lies_on_its_box(mask: np.ndarray) -> bool:

@@ -183,5 +183,6 @@ def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
     usual = float(np.median(leans))
     spread = min(max(1.5 * float(np.median(np.abs(leans - usual))), LEAN_SPREAD[0]), LEAN_SPREAD[1])
     further = (lean_of(i) - usual) / spread
-    longer = (strokes.boxes[i][3] / float(np.median(strokes.boxes[others, 3])) - 1) / HEIGHT_SPREAD
-    return min(further, 3) + min(longer, 3) > SLASH and further > 0.2
+    digit = float(np.quantile(strokes.boxes[others, 3], 0.7))  # among small letters, a 1 is longer than most
+    longer = (strokes.boxes[i][3] / digit - 1) / HEIGHT_SPREAD
+    return min(further, 3) + min(longer, 3) > SLASH and further > 0.2 and longer > 0.3

@@ -69,8 +69,12 @@ def halve(image: np.ndarray) -> tuple[np.ndarray, float]:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     dark = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)[1] > 0
     if dark.all() or not dark.any():
-        return dark, 0.0
-    halves = [grey[half].astype(np.float32) for half in (dark, ~dark)]
+        return dark, 1.0
+    step = max(1, min(grey.shape) // 150)
+    sample, there = grey[::step, ::step].astype(np.float32), dark[::step, ::step]
+    halves = [sample[half] for half in (there, ~there)]
+    if min(map(len, halves)) == 0:
+        return dark, 1.0
     medians = [quantile(half, 0.5) for half in halves]
     spread = max(quantile(np.abs(half - median), 0.8) for half, median in zip(halves, medians))
     return dark, spread / max(medians[1] - medians[0], 1.0)

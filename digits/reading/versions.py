@@ -21,7 +21,7 @@ LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the 
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
 DROPPED_COST = 4.0  # for taking what touches the border of the picture away, if it were all of the ink
 BORDER_COST = 1.5  # for keeping it
-BAR_COST = 1.5  # for taking away a bar that is as long as all the ink
+BAR_COST = 1.5  # for keeping a printed bar under the writing, or for taking one of the pen's own away
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 TURN_COST = 0.2  # for turning a slanted line level
@@ -59,7 +59,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     """
     back = np.array([[1, 0, 0], [0, 1, 0]]) / ink.scale
     versions: list[Version] = []
-    uncertain = 0.0 if ink.dark is None or invert != "auto" else EITHER_COST * border_share(ink.mask)
+    either = ink.dark is not None and invert == "auto"
+    uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
     for strokes, cost in without_print(ink):
         inner, dropped = drop_border(strokes, ink.mask.shape)
         kept = drop_specks(inner)
@@ -77,7 +78,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
     if invert == "auto" and ink.dark is not None:
         for half in (ink.dark, ~ink.dark):
-            cost = EITHER_COST * (0.1 + border_share(half))
+            cost = EITHER_COST * border_share(half)
             versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
     return [version for version in versions if len(version.strokes.areas)]
 
@@ -99,8 +100,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         sets.append((keep_strokes(plain, ~framed), 0.0))
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         sets.append((label_strokes(ruled), PRINT_COST))
-    elif (rest := ruled_paper.remove_bar(ink.mask)) is not None:
-        sets.append((label_strokes(rest), BAR_COST))
+    elif (without := ruled_paper.remove_bar(ink.mask)) is not None:
+        rest, printed = without
+        sets = [(label_strokes(rest), 0.0 if printed else BAR_COST), (plain, BAR_COST if printed else 0.0)]
     if hairlines is not None:
         sets.append((label_strokes(ink.mask), BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
