@@ -11,7 +11,7 @@ Writes, each file whole or not at all: the model (.keras), and beside it, under 
 for LiteRT (.tflite) and a record of how it was made (.json). While training runs, everything needed to go on
 after an interruption is in NAME.checkpoint.npz, written after each epoch. The same seed on the same machine, with
 the same package versions, gives the same weights, interrupted or not. The test images are never looked at: the
-epoch kept is the one with the best validation accuracy.
+epoch kept is the one with the lowest validation loss.
 
 --fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
 with MNIST, so that nothing is forgotten. Where the model then reads no more of them, and none with more confidence, none is

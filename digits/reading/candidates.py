@@ -32,6 +32,8 @@ from digits.reading.thresholds import quantile
 from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
+ABOVE_SIZE = 0.35  # a dot above a letter is smaller, in heights of the line
+ABOVE_GAP = 0.06  # ... and stands clear of it by this much
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
 MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
 LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with
@@ -78,6 +80,7 @@ class Line(NamedTuple):
         cost: how improbable that version is before anything is read, in nats.
         pieces: (n,) float, heights of its pieces, in heights of the line.
         boxes: (n, 4) int32, boxes of its pieces, like `Layout.boxes`.
+        dots: (n,) bool, which pieces are dots above another one, as on an i.
         words: list of (first, last): each word is pieces first..last (inclusive); no candidate is in two words.
         signs: list of Mark, from left to right.
     """
@@ -86,6 +89,7 @@ class Line(NamedTuple):
     cost: float
     pieces: np.ndarray
     boxes: np.ndarray
+    dots: np.ndarray
     words: list[tuple[int, int]]
     signs: list[Mark]
 
@@ -179,6 +183,14 @@ def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
     return list(zip([0] + [end + 1 for end in ends[:-1]], ends))
 
 
+def find_dots(spans: np.ndarray, height: float) -> np.ndarray:
+    """Return (n,) bool: which pieces are dots above another one, as on an i; spans (n, 4) x0, y0, x1, y1."""
+    x0, y0, x1, y1 = spans.T
+    small = np.maximum(x1 - x0, y1 - y0) < ABOVE_SIZE * height
+    above = (y1[:, None] + ABOVE_GAP * height <= y0) & (np.minimum(x1[:, None], x1) > np.maximum(x0[:, None], x0)) & (y1 - y0 > 0.45 * height)
+    return small & above.any(axis=1)
+
+
 def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
     """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
     corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
@@ -220,7 +232,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
         x, y, w, h = cv2.boundingRect((picture > 64).astype(np.uint8))
         whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(w, h))
         box = np.array([[x, y, x + w, y + h]], np.int32)
-        return Layout(picture[None], box, [whole], [Line(0, 0.0, np.ones(1), box, [(0, 0)], [])], 0.0)
+        return Layout(picture[None], box, [whole], [Line(0, 0.0, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [])], 0.0)
     pictures, boxes, crowded = [], [], False
     candidates: list[Candidate] = []
     lines: list[Line] = []
@@ -252,7 +264,8 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                 for sign in signs
             ]
             heights = np.array([bottom - top for _, top, _, bottom in spans]) / height
-            lines.append(Line(version, cost, heights, np.array(originals, np.int32), words, marks))
+            dots = find_dots(np.array(spans), height) & [not piece[2] and not piece[3] for piece in pieces]
+            lines.append(Line(version, cost, heights, np.array(originals, np.int32), dots, words, marks))
             for first in range(len(pieces)):
                 for last in range(first, ends[first] + 1):
                     run, box = pieces[first : last + 1], np.array(spans[first : last + 1])
@@ -285,7 +298,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             x, y, w, h = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
             around = original_box(x, y, w, h, matrix, shape)
             cost += whole_cost(strokes)
-            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([around], np.int32), [(0, 0)], []))
+            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([around], np.int32), np.zeros(1, bool), [(0, 0)], []))
             pictures.append(mnist_normalise(strokes.labels > 0))
             boxes.append(around)
             candidates.append(whole)

@@ -73,7 +73,7 @@ class DigitReader:
                 i = choose_single(layout, confidences[these])
                 c = layout.candidates[i]
                 words: list[Word] = []
-                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0), confidences[these][i])]
+                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0.0), confidences[these][i])]
             else:
                 numbers, words = choose_numbers(layout, digits[these], confidences[these])
             least = 0.0 if single else self.min_confidence
@@ -122,7 +122,8 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
         costs[line.version] += LINE_COST
         for first, last in line.words:
             inside = [i for i in members.get(number, []) if first <= layout.candidates[i].first <= last]
-            cost, word = read_word(number, first, last, line.pieces, inside, layout.candidates, digits, likely)
+            dots = int(line.dots[first : last + 1].sum())
+            cost, word = read_word(number, first, last, line.pieces, dots, inside, layout.candidates, digits, likely)
             costs[line.version] += cost
             words.setdefault(line.version, []).append(word)
     numbers = {version: find_numbers(words[version], likely) for version in words}

@@ -22,6 +22,11 @@ ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of let
 CUT_EVIDENCE = 0.3  # less for each stroke width of ink that is cut through
 LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its line, per such height
 UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
+SHORT_EVIDENCE = 20.0  # less for a word lower than 0.85 of a sure number in its line, per such height
+DOT_EVIDENCE = 3.0  # less for each dot above a stroke: an i or a j
+AMONG_WORDS = 0.5  # confidence that a number needs where there are words that hardly are numbers
+DOUBTFUL = -2.5  # evidence of a word that hardly is a number
+SURE_EVIDENCE = 1.5  # of a word that is surely a number
 JUNK_EVIDENCE = 3.0  # against a number, in nats, for a piece as high as the line that is no digit
 SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
@@ -43,6 +48,7 @@ class Word(NamedTuple):
         share: how likely this is among all ways to cut the word into digits, 0 to 1.
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
+        tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -53,6 +59,7 @@ class Word(NamedTuple):
     share: float
     cuts: float
     height: float
+    tallest: float
     evidence: float
 
 
@@ -66,18 +73,28 @@ class Number(NamedTuple):
 def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
     """Return the words that are numbers, or the one that is likeliest to be one.
 
-    Among many words that are none, one that looks like a number is less likely to be one.
+    Among many words that are none, one that looks like a number is less likely to be one; and the numbers of a line are of one
+    height.
     """
-    odds, others = WORD_ODDS, 0
-    while (count := sum(word.evidence + odds < 0 for word in words)) > others:
-        others = count
-        odds = WORD_ODDS - CONTEXT * math.log(1 + others)
-    numbers = []
+    sure: dict[int, float] = {}  # for each line, the height of the tallest digit in its sure numbers
+    for word in words:
+        if word.evidence >= SURE_EVIDENCE:
+            sure[word.line] = max(word.tallest, sure.get(word.line, 0.0))
+    words = [
+        word._replace(evidence=word.evidence - SHORT_EVIDENCE * max(0.0, 0.85 - word.tallest / sure[word.line]))
+        if word.line in sure
+        else word
+        for word in words
+    ]
+    doubtful = sum(word.evidence < DOUBTFUL for word in words)
+    odds = WORD_ODDS - CONTEXT * math.log(1 + doubtful)
+    numbers, read = [], []
     for word in words:
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
         confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-CUT_DOUBT * word.cuts)
         numbers.append(Number(word, confidence))
-    read = [number for number in numbers if number.word.chosen and number.word.evidence + odds >= 0]
+        if word.chosen and word.evidence + odds >= 0 and (confidence >= AMONG_WORDS or not doubtful):
+            read.append(numbers[-1])
     if not read and words:  # the word that most of the ink is in may be one all the same
         main = max(numbers, key=lambda number: number.word.height)
         if main.word.chosen and main.word.height > 0.5 * sum(word.height for word in words):
@@ -90,6 +107,7 @@ def read_word(
     first: int,
     last: int,
     heights: np.ndarray,
+    dots: int,
     members: list[int],
     candidates: list[Candidate],
     digits: list[int],
@@ -102,6 +120,7 @@ def read_word(
     Args:
         line, first, last: the word's line, and its pieces.
         heights: (n,) heights of the line's pieces, in heights of the line.
+        dots: how many dots stand above strokes of the word (`candidates.find_dots`).
         members: indices of the candidates in this word.
         candidates: of the whole layout. digits, likely: the most probable digit of each and its probability.
 
@@ -143,13 +162,14 @@ def read_word(
     junk = sum(float(heights[k]) for k in range(first, last + 1) if k not in covered)
     cuts = sum(candidates[i].cuts for i in chosen)
     evidence = sum(digit_evidence(digits[i], likely[i]) for i in chosen) - CUT_EVIDENCE * cuts - JUNK_EVIDENCE * junk
+    tallest = max((candidates[i].height for i in chosen), default=0.0)
+    evidence -= DOT_EVIDENCE * dots
     if chosen:  # small letters stand lower than the line's tall ones; digits are as high as these
         tall = [candidates[i].height for i in chosen]
-        evidence -= LOW_EVIDENCE * max(0.0, 0.9 - max(tall) / quantile(heights, 0.9))
-        evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / max(tall))
-    return cost, Word(
-        line, first, last, list(chosen), math.exp(weight - total), cuts, float(sum(heights[first : last + 1])), evidence
-    )
+        evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tallest / quantile(heights, 0.9))
+        evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / tallest)
+    height = float(sum(heights[first : last + 1]))
+    return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, evidence)
 
 
 def digit_evidence(digit: int, probability: float) -> float:
