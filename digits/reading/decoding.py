@@ -22,6 +22,7 @@ MOST_CLUTTER = 0.3  # a picture with more beside its ink than this (see `ink.Ink
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
+VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -130,4 +131,11 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
     if not words:
         return [], []
     best = min(words, key=lambda version: (not numbers[version], costs[version]))
-    return numbers[best], words[best]
+    if not numbers[best]:
+        return [], words[best]
+    # Versions that read otherwise speak against the best one, the more, the less they cost.
+    texts = {version: [digits[i] for number in numbers[version] for i in number.word.chosen] for version in words}
+    weights = {version: math.exp(VERSION_SHARPNESS * (costs[best] - costs[version])) for version in words if numbers[version]}
+    agreed = sum(weight for version, weight in weights.items() if texts[version] == texts[best]) / sum(weights.values())
+    share = agreed ** (1 / len(numbers[best]))  # the confidence of the text is the product of its numbers'
+    return [number._replace(confidence=number.confidence * share) for number in numbers[best]], words[best]

@@ -7,7 +7,7 @@ import pytest
 import compose
 from digits.inference.network import load_network
 from digits.reading import candidates, words
-from digits.reading.decoding import DigitReader
+from digits.reading.decoding import DigitReader, choose_numbers
 
 
 @pytest.fixture(scope="module")
@@ -225,12 +225,23 @@ def test_min_confidence_decides(network):
 
 def test_what_is_too_uncertain_is_a_guess():
     def network(pictures):
-        return np.full((len(pictures), 10), 0.08, np.float32) + 0.2 * np.eye(10, dtype=np.float32)[7]
+        return np.full((len(pictures), 10), 0.09, np.float32) + 0.1 * np.eye(10, dtype=np.float32)[7]
 
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     (record,) = DigitReader(network).read([image])
     assert (record["text"], record["confidence"], record["unsure"], record["digits"]) == ("", None, False, [])
     assert record["guess"]["text"] == "7" and 0 < record["guess"]["confidence"] < 0.02
+
+
+@pytest.mark.parametrize("other, confidence", [(8, 0.5), (3, 1.0)])
+def test_versions_that_read_otherwise_lower_the_confidence(other, confidence):
+    """Two versions of one image that are as probable as each other: 3, and another digit or the same."""
+    box = np.array([[0, 0, 20, 28]], np.int32)
+    lines = [candidates.Line(version, 0.0, np.ones(1), box, np.zeros(1, bool), [(0, 0)], []) for version in (0, 1)]
+    members = [candidates.Candidate(version, 0, 0, 0.0, 0.0, 1.0, 0.1) for version in (0, 1)]
+    layout = candidates.Layout(np.ones((2, 28, 28), np.uint8), box.repeat(2, axis=0), members, lines, 0.0)
+    (number,), _ = choose_numbers(layout, [3, other], [0.999, 0.999])
+    assert number.confidence == pytest.approx(confidence, abs=0.02)
 
 
 def test_dynamic_programming_takes_the_likeliest_pieces():

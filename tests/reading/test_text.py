@@ -78,7 +78,7 @@ def line(parts):
             ImageDraw.Draw(image).text((x, HEIGHT - face.getbbox("H")[1]), part, 255, face)
             np.maximum(coverage, np.asarray(image) / 255, out=coverage)
             x += face.getlength(part)
-        x += 0.4 * HEIGHT
+        x += 0.7 * HEIGHT
     return coverage[:, : int(x) + 20]
 
 
@@ -88,6 +88,9 @@ def line(parts):
         (["Total:", "42", "apples", "and", "17", "pears"], "42 17"),
         (["We", "had", "328", "guests"], "328"),
         (["Score:", "24", "to", "38"], "24 38"),
+        (["Room", "305", "call", "0171", "2345678"], "305 0171 2345678"),
+        (["Flat", "6", "is", "on", "floor", "9"], "6 9"),
+        (["He", "is", "67", "and", "she", "is", "59"], "67 59"),
     ],
 )
 def test_numbers_among_words(reader, parts, wanted, shipped_model):
@@ -165,6 +168,14 @@ def test_ones_are_no_slashes(reader):
     for k, digit in enumerate((2, 1, 1, 5)):
         compose.draw(coverage, digit, 40 + 60 * k, 60, 60, pen=7, slant=0.25)
     assert read(reader, coverage)["text"] == "2115"
+
+
+def test_a_one_that_leans_far_is_no_slash(reader):
+    coverage = np.zeros((180, 600))
+    for k, (digit, slant) in enumerate(((2, 0.0), (0, 0.0), (1, 0.5), (9, 0.0))):
+        compose.draw(coverage, digit, 40 + 60 * k, 60, 60, pen=7, slant=slant)
+    record = read(reader, coverage)
+    assert (record["text"], record["separators"]) == ("2019", [])
 
 
 def test_ink_that_is_no_digit_is_told_with_its_box(reader):
