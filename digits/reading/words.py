@@ -19,7 +19,7 @@ WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which other words are more
 LEAST_EVIDENCE, MOST_EVIDENCE = -4.0, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
-CUT_EVIDENCE = 0.3  # less for each stroke width of ink that is cut through
+CUT_EVIDENCE = 0.15  # less for each stroke width of ink that is cut through
 LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its line, per such height
 UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
 SHORT_EVIDENCE = 20.0  # less for a word lower than 0.85 of a sure number in its line, per such height
@@ -35,7 +35,7 @@ DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is no
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
-CUT_DOUBT = 0.15  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
+CUT_DOUBT = 0.08  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
 
 
 class Word(NamedTuple):
