@@ -206,7 +206,7 @@ def _read_image_folders(folder, complete):
         for number, path in enumerate(paths):
             if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
-            images.append(reader.read([load_image(path, least_side=LONG_SIDE)], single=True)[0]["pictures"][0])
+            images.append(reader.read([load_image(path, least_side=LONG_SIDE)], single=True)[0]["images"][0])
             if not images[-1].any():
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(label)

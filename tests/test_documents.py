@@ -154,7 +154,7 @@ def test_results_of_the_shipped_model_are_what_evaluate_prints():
     assert misread in rows[0]
 
 
-def test_pictures_are_listed_where_they_are_looked_for():
+def test_images_are_listed_where_they_are_looked_for():
     docstring = re.findall(r"^    (\w+)  +\w", visualize.__doc__ or "", re.MULTILINE)
     section = README[README.index("## Look: ") : README.index("## Learn: ")]
     named = [name for name in re.findall(r"`(\w+)`", section) if name != "NAME"]
@@ -163,7 +163,7 @@ def test_pictures_are_listed_where_they_are_looked_for():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png"])
-def test_pictures_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
+def test_images_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
     if name == "reading.png":
         assert run("predict.py", "images/examples/number.jpg", "--annotate", ".", cwd=folder).returncode == 0
     else:

@@ -36,9 +36,9 @@ def digits(tmp_path, mnist):
     return tmp_path
 
 
-def save(picture, path):
+def save(image, path):
     """Write a digit as people draw: dark on light, enlarged, with a margin."""
-    Image.fromarray(np.pad(255 - picture, 6, constant_values=255)).resize((160, 160)).save(path)
+    Image.fromarray(np.pad(255 - image, 6, constant_values=255)).resize((160, 160)).save(path)
 
 
 def run(capsys, *arguments):
@@ -96,7 +96,7 @@ def test_folder_is_in_natural_order_and_holds_only_images(capsys, digits):
     assert [os.path.relpath(r["file"], digits) for r in records_of(out)] == ["1.png", "2.png", "10.png", "inner/3.png"]
 
 
-def test_pictures_of_a_kind_that_is_not_read_are_named_in_folders_too(capsys, digits, tmp_path):
+def test_images_of_a_kind_that_is_not_read_are_named_in_folders_too(capsys, digits, tmp_path):
     phone = tmp_path / "phone"
     phone.mkdir()
     shutil.copy(digits / "1.png", phone)
@@ -120,7 +120,7 @@ def test_natural_key():
     assert sorted(names, key=image_paths.natural_key) == ["9", "10", "a", "a09", "a9", "a09b", "a10", "a1" + "0" * 300, "b1", "é2"]
 
 
-def test_boxes_are_in_pixels_of_the_upright_picture(capsys, tmp_path, mnist):
+def test_boxes_are_in_pixels_of_the_upright_image(capsys, tmp_path, mnist):
     page = np.full((400, 600), 250, np.uint8)
     page[250 : 250 + 112, 60 : 60 + 112] = 255 - np.kron(mnist[0][0], np.ones((4, 4), np.uint8)) // 255 * 250 - 5
     exif = Image.Exif()
@@ -151,8 +151,8 @@ def test_standard_input(digits):
 
 def test_read_image_from_everything(digits):
     path = digits / "1.png"
-    content, picture = path.read_bytes(), Image.open(path)
-    sources = path, str(path), content, picture, np.asarray(picture), io.BytesIO(content)
+    content, image = path.read_bytes(), Image.open(path)
+    sources = path, str(path), content, image, np.asarray(image), io.BytesIO(content)
     records = [reader.read_image(source, constants.DEFAULT_MODEL) for source in sources]
     assert records[0]["file"] == str(path) and records[2]["file"] is None and records[0]["text"] == "7"
     assert all({**record, "file": None} == {**records[0], "file": None} for record in records)
@@ -339,10 +339,10 @@ def test_annotate(capsys, digits):
     assert status == 0
     assert [os.path.basename(r["annotated"]) for r in records_of(out)] == ["1.png", "1-2.png", "1-3.png"]
     assert sorted(os.listdir(digits / "out")) == ["1-2.png", "1-3.png", "1.png"]
-    with Image.open(digits / "out" / "1.png") as picture:
-        picture.load()
-        assert picture.mode == "RGB" and picture.width > 560
-        colours = {colour for _, colour in picture.getcolors(1 << 24)}
+    with Image.open(digits / "out" / "1.png") as image:
+        image.load()
+        assert image.mode == "RGB" and image.width > 560
+        colours = {colour for _, colour in image.getcolors(1 << 24)}
     assert (0, 114, 178) in colours or (213, 94, 0) in colours  # a box
 
 

@@ -57,7 +57,7 @@ def test_the_files_belong_together(training):
     assert record["seed"] == 0 and record["limit"] == 1800 and record["validation_size"] == 150
     losses = [row["val_loss"] for row in record["history"]]
     assert record["best_epoch"] == 1 + losses.index(min(losses))
-    assert record["validation"]["accuracy"] == max(accuracies)
+    assert record["validation"]["loss"] == min(losses)
     assert model_files.mismatch(path) is None
 
 

@@ -30,7 +30,7 @@ def reading_stages(steps: Steps, name: str = "photo") -> Figure:
         name: of the photo, for the title.
     """
     aspect = steps.photo.shape[0] / steps.photo.shape[1]
-    width, shown = 3.4, steps.pictures[:12]
+    width, shown = 3.4, steps.images[:12]
     height = min((width - 0.1) * aspect, 3.4)
     digits_height = 1.62 if len(shown) else 0.0
     across, up = 10.5, 2 * (height + 0.42) + digits_height + 0.95

@@ -1,6 +1,6 @@
 """Draw a reading: boxes, digits and confidences on the image, and below it what the network saw.
 
-    drawing = draw_reading(page, record, digits, pictures)   # PIL image; see `reader.ImageReader`
+    drawing = draw_reading(page, record, digits, images)   # PIL image; see `reader.ImageReader`
     write_reading("reading.png", drawing)
 
 A wrong reading should explain itself: a box around the wrong strokes is the finder's fault, a clean digit with the wrong
@@ -52,14 +52,14 @@ def _is_drawn_reading(path):
         return False
 
 
-def draw_reading(page: Page, record: dict, digits: list[dict], pictures: np.ndarray, reason: str = "") -> Image.Image:
+def draw_reading(page: Page, record: dict, digits: list[dict], images: np.ndarray, reason: str = "") -> Image.Image:
     """Draw one reading.
 
     Args:
         page: the image, with its pixels.
         record: what was read; see `reader.read_image`.
         digits: what to draw a box around: the record's "digits", or what was refused (see `refusal.refused_digits`).
-        pictures: (len(digits), 28, 28) uint8, what the network saw of each, ink 255 on 0.
+        images: (len(digits), 28, 28) uint8, what the network saw of each, ink 255 on 0.
         reason: a sentence below the title: why nothing was read.
 
     Returns:
@@ -77,7 +77,7 @@ def draw_reading(page: Page, record: dict, digits: list[dict], pictures: np.ndar
     labelled = _draw_boxes(photo, page, digits, refused=not record["digits"], unit=unit)
     inner = max(labelled.width, LEAST_WIDTH)
     heading = _draw_heading(record, reason, inner, unit)
-    grid = _draw_grid(digits, pictures, inner, max(labelled.height, inner), unit, refused=not record["digits"])
+    grid = _draw_grid(digits, images, inner, max(labelled.height, inner), unit, refused=not record["digits"])
     parts = [part for part in (heading, labelled, grid) if part is not None]
     drawing = Image.new("RGB", (inner + 2 * GAP, sum(part.height + GAP for part in parts) + GAP), PAPER)
     y = GAP
@@ -152,7 +152,7 @@ def _draw_boxes(photo, page, digits, refused, unit):
     return canvas
 
 
-def _draw_grid(digits, pictures, width, height, unit, refused):
+def _draw_grid(digits, images, width, height, unit, refused):
     """Return the 28x28 images in a grid of at most `width` x `height` pixels, or None where there are none."""
     if not digits:
         return None
@@ -168,8 +168,8 @@ def _draw_grid(digits, pictures, width, height, unit, refused):
     shown = min(len(digits), rows * columns)
     more = f"and {len(digits) - shown} more" if shown < len(digits) else ""
     grid = Image.new("RGB", (width, rows * tile_height + (round(20 * unit) if more else 0)), PAPER)
-    for place, (digit, picture) in enumerate(zip(digits[:shown], pictures)):
-        tile = _draw_tile(picture, digit, side, _colour(digit["confidence"], refused))
+    for place, (digit, image) in enumerate(zip(digits[:shown], images)):
+        tile = _draw_tile(image, digit, side, _colour(digit["confidence"], refused))
         grid.paste(tile, (place % columns * tile_width, place // columns * tile_height))
     ImageDraw.Draw(grid).text((0, rows * tile_height), more, GREY, _font(15 * unit))
     return grid
@@ -179,10 +179,10 @@ def _caption_height(side):
     return round(0.4 * side) if side >= 112 else max(13, round(0.25 * side))
 
 
-def _draw_tile(picture, digit, side, colour):
+def _draw_tile(image, digit, side, colour):
     """Return a 28x28 image enlarged to `side` pixels, with its digit and confidence below, and where there is room a runner-up."""
     tile = Image.new("RGB", (side, side + _caption_height(side)), PAPER)
-    tile.paste(Image.fromarray(np.asarray(picture)).resize((side, side), Image.Resampling.NEAREST))
+    tile.paste(Image.fromarray(np.asarray(image)).resize((side, side), Image.Resampling.NEAREST))
     draw = ImageDraw.Draw(tile)
     draw.rectangle((0, 0, side - 1, side - 1), outline=colour, width=max(1, side // 47))
     if side < 112:

@@ -1,7 +1,7 @@
-"""Find what may be digits in a picture, and draw each as MNIST would have it.
+"""Find what may be digits in an image, and draw each as MNIST would have it.
 
     layout = find_candidates(image)                       # (H, W, 3) uint8; see `Layout`
-    layout.pictures                            # (N, 28, 28) uint8: candidates for the network
+    layout.images                            # (N, 28, 28) uint8: candidates for the network
 
 Pen strokes become pieces (touching digits are over-segmented into several), pieces stand in lines, and every
 run of neighbouring pieces that could be one digit is a candidate. Which candidates make up the number is
@@ -15,30 +15,15 @@ import cv2
 import numpy as np
 
 from digits.reading import ink as inks
+from digits.reading.lines import find_dots, group_lines, line_height, split_words
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
-from digits.reading.strokes import (
-    MOST_STROKES,
-    Strokes,
-    cut_stroke,
-    greatest_width,
-    group_lines,
-    label_strokes,
-    line_height,
-    propose_cuts,
-    stroke_width,
-)
-from digits.reading.thresholds import quantile
+from digits.reading.strokes import MOST_STROKES, Strokes, cut_stroke, greatest_width, label_strokes, propose_cuts, stroke_width
 from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
-ABOVE_SIZE = 0.35  # a dot above a letter is smaller, in heights of the line
-ABOVE_GAP = 0.06  # ... and stands clear of it by this much
-WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
-MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
-LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
-MOST_CANDIDATES = 2000  # per version of a picture: a page of numbers; see also strokes.MOST_STROKES
+MOST_CANDIDATES = 2000  # per version of an image: a page of numbers; see also strokes.MOST_STROKES
 
 
 class Candidate(NamedTuple):
@@ -76,7 +61,7 @@ class Line(NamedTuple):
     """One line of writing.
 
     Attributes:
-        version: number of the version of the picture that it is in.
+        version: number of the version of the image that it is in.
         cost: how improbable that version is before anything is read, in nats.
         pieces: (n,) float, heights of its pieces, in heights of the line.
         boxes: (n, 4) int32, boxes of its pieces, like `Layout.boxes`.
@@ -95,13 +80,13 @@ class Line(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Everything found in one picture.
+    """Everything found in one image.
 
-    A picture has several versions when it is not plain which ink was written: as it is, without ruled
+    An image has several versions when it is not plain which ink was written: as it is, without ruled
     lines, without frames, each colour of ink alone, and turned so that a slanted line is level.
 
     Attributes:
-        pictures: (N, 28, 28) uint8, the candidates as MNIST would draw them.
+        images: (N, 28, 28) uint8, the candidates as MNIST would draw them.
         boxes: (N, 4) int32, x0, y0, x1, y1 in pixels of the original image, x1 and y1 exclusive.
         candidates: list of N Candidate.
         lines: list of Line; those of one version from top to bottom.
@@ -109,7 +94,7 @@ class Layout(NamedTuple):
         crowded: whether there is more ink than is looked at, and the smallest strokes were left out.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     boxes: np.ndarray
     candidates: list[Candidate]
     lines: list[Line]
@@ -159,38 +144,6 @@ def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
     return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
 
 
-def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
-    """Split a line into words where a gap is wide against the line's other gaps.
-
-    Args:
-        spans: (n, 4) x0, y0, x1, y1 of the line's pieces, from left to right.
-        height: of the line, in pixels.
-
-    Returns:
-        list of (first piece, last piece) of each word.
-    """
-    left, right = spans[:, 0] / height, np.maximum.accumulate(spans[:, 2]) / height
-    gaps = np.maximum(left[1:] - right[:-1], 0)
-    apart = gaps[gaps > 0]
-    if len(apart) == 0:
-        return [(0, len(spans) - 1)]
-    usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
-    spread = quantile(np.abs(apart - usual), 0.5)
-    wide = usual + min(max(WORD_GAP, 4 * spread), MOST_GAP) if len(apart) > 1 else LONE_GAP
-    narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place
-    gaps -= narrow[1:] + narrow[:-1]
-    ends = [*np.flatnonzero(gaps > wide).tolist(), len(spans) - 1]
-    return list(zip([0] + [end + 1 for end in ends[:-1]], ends))
-
-
-def find_dots(spans: np.ndarray, height: float) -> np.ndarray:
-    """Return (n,) bool: which pieces are dots above another one, as on an i; spans (n, 4) x0, y0, x1, y1."""
-    x0, y0, x1, y1 = spans.T
-    small = np.maximum(x1 - x0, y1 - y0) < ABOVE_SIZE * height
-    above = (y1[:, None] + ABOVE_GAP * height <= y0) & (np.minimum(x1[:, None], x1) > np.maximum(x0[:, None], x0)) & (y1 - y0 > 0.45 * height)
-    return small & above.any(axis=1)
-
-
 def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
     """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
     corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
@@ -216,8 +169,13 @@ def take_whole(strokes: Strokes, line: int) -> Candidate:
     return Candidate(line, 0, 0, 0.0, max(gaps) / height, 1.0, thickness)
 
 
+def line_of_one(version: int, cost: float, box: np.ndarray) -> Line:
+    """Return a line that holds one candidate, in its box (1, 4)."""
+    return Line(version, cost, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [])
+
+
 def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[int, int] | None = None) -> Layout:
-    """Find the candidates for digits in a picture.
+    """Find the candidates for digits in an image.
 
     Args:
         image: (H, W) or (H, W, 3) uint8, upright.
@@ -225,15 +183,15 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
         full_size: (width, height) of the original image where `image` is a smaller copy: boxes are in pixels of the original.
 
     Returns:
-        Layout; without ink it has one empty picture, of no line (-1).
+        Layout; without ink it has one empty image, of no line (-1).
     """
-    picture = already_mnist(image, invert)
-    if picture is not None:
-        x, y, w, h = cv2.boundingRect((picture > 64).astype(np.uint8))
-        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(picture > 127) / max(w, h))
+    normalised = already_mnist(image, invert)
+    if normalised is not None:
+        x, y, w, h = cv2.boundingRect((normalised > 64).astype(np.uint8))
+        whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(normalised > 127) / max(w, h))
         box = np.array([[x, y, x + w, y + h]], np.int32)
-        return Layout(picture[None], box, [whole], [Line(0, 0.0, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [])], 0.0)
-    pictures, boxes, crowded = [], [], False
+        return Layout(normalised[None], box, [whole], [line_of_one(0, 0.0, box)], 0.0)
+    images, boxes, crowded = [], [], False
     candidates: list[Candidate] = []
     lines: list[Line] = []
     ink = inks.find_ink(image, invert)
@@ -279,7 +237,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                     h, w = mask.shape
                     order = box[np.argsort(box[:, 0])]
                     gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
-                    pictures.append(mnist_normalise(mask))
+                    images.append(mnist_normalise(mask))
                     boxes.append(original_box(x, y, w, h, matrix, shape))
                     candidates.append(
                         Candidate(
@@ -298,13 +256,13 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             x, y, w, h = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
             around = original_box(x, y, w, h, matrix, shape)
             cost += whole_cost(strokes)
-            lines.append(Line(len(found) + version, cost, np.ones(1), np.array([around], np.int32), np.zeros(1, bool), [(0, 0)], []))
-            pictures.append(mnist_normalise(strokes.labels > 0))
+            lines.append(line_of_one(len(found) + version, cost, np.array([around], np.int32)))
+            images.append(mnist_normalise(strokes.labels > 0))
             boxes.append(around)
             candidates.append(whole)
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
-        pictures.append(np.zeros((28, 28), np.uint8))
+        images.append(np.zeros((28, 28), np.uint8))
         boxes.append([0, 0, shape[1], shape[0]])
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
-    return Layout(np.stack(pictures), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
+    return Layout(np.stack(images), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)

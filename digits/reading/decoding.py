@@ -18,7 +18,7 @@ from digits.reading.records import make_record
 from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, read_word
 
 MIN_CONFIDENCE = 0.8  # a number below this confidence is unsure; chosen on handwriting kept for development
-MOST_CLUTTER = 0.3  # a picture with more beside its ink than this (see `ink.Ink`) is a photograph
+MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
@@ -58,17 +58,17 @@ class DigitReader:
             "digits" (list of dicts "digit", "confidence", "box", "top"), "separators" (list of dicts "sign", one of
             / . , : - +, "box", and "after", the index in "digits" of the digit that it follows, -1 before the
             first), "guess" (None, or a dict "text", "confidence" of what was too uncertain to be reported), "notes"
-            (list of sentences), and "pictures" ((D, 28, 28) uint8, what the network saw of each digit).
+            (list of sentences), and "images" ((D, 28, 28) uint8, what the network saw of each digit).
         """
         if not layouts:
             return []
-        pictures = np.concatenate([layout.pictures for layout in layouts])
-        probabilities = np.asarray(self.network(pictures), np.float64)
-        probabilities[~pictures.any(axis=(1, 2))] = 0.1  # nothing seen is no evidence for any digit
+        images = np.concatenate([layout.images for layout in layouts])
+        probabilities = np.asarray(self.network(images), np.float64)
+        probabilities[~images.any(axis=(1, 2))] = 0.1  # nothing seen is no evidence for any digit
         digits, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
         records, start = [], 0
         for layout in layouts:
-            these = slice(start, start + len(layout.pictures))
+            these = slice(start, start + len(layout.images))
             start = these.stop
             if single:
                 i = choose_single(layout, confidences[these])

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 LONG_SIDE = 240  # px; a sheet is found at this size
-SMALLEST = 120  # px; smaller pictures are drawings and crops, not photographs of a desk
+SMALLEST = 120  # px; smaller images are drawings and crops, not photographs of a desk
 LEAST_CONTRAST = 40  # grey levels between sheet and desk
 
 
 def find_sheet(image: np.ndarray) -> np.ndarray | None:
     """Find a bright sheet with four corners that lies, whole, on something darker.
 
-    A sheet that runs out of the picture, or half of one in the shade, is not looked for: it cannot be told from
+    A sheet that runs out of the image, or half of one in the shade, is not looked for: it cannot be told from
     light that falls on a larger one.
 
     Args:

@@ -28,7 +28,7 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
     Booleans are black and white, uint8 stays, uint16 is divided by 257. Other numbers have no fixed range:
     white is the smallest of 1 (floats only), 255 and 65535 that no value exceeds. Where values are negative
     or larger than all three, the smallest becomes 0 and the largest 255. Values that are not finite become
-    the median of the others: most of a picture is its background.
+    the median of the others: most of an image is its background.
 
     Args:
         values: array of bool, integer or real floating type, any shape with at least one axis.

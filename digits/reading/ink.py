@@ -1,4 +1,4 @@
-"""From a picture to its ink: working size, paper, channel mix, polarity, threshold.
+"""From an image to its ink: working size, paper, channel mix, polarity, threshold.
 
     ink = find_ink(image)              # (H, W, 3) uint8 photograph, scan or drawing
     ink.mask                           # (h, w) bool: pen strokes at the working size
@@ -18,28 +18,28 @@ from digits.reading.thresholds import border_share, halve, hysteresis, noise_lev
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
-BITMAP_SIDE = 64  # px; a picture up to this size is one digit or a few, and has no room for shadows
+BITMAP_SIDE = 64  # px; an image up to this size is one digit or a few, and has no room for shadows
 BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs no more than this
 SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
-PLAIN_BORDER = 0.15  # of the picture's border is ink: less is a stroke or two that run out of the picture
+PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two that run out of the image
 TWO_TONES = 0.06  # an image whose two halves are as even as this is a drawing or a clean scan
 
 
 class Ink(NamedTuple):
-    """What is written in a picture, at the working size.
+    """What is written in an image, at the working size.
 
     Attributes:
         mask: (h, w) bool, the pen strokes.
         scale: working pixels per pixel of the original image.
         strength: (h, w) float32, how far each pixel differs from its paper towards the ink, in grey levels.
-        difference: (h, w, 3) float32, picture minus paper, in grey levels.
+        difference: (h, w, 3) float32, image minus paper, in grey levels.
         covered: (h, w) bool, where something may lie on the paper (roughly).
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
-        dark: (h, w) bool, the dark half of the picture, where it is not plain which half is ink; else None.
+        dark: (h, w) bool, the dark half of the image, where it is not plain which half is ink; else None.
     """
 
     mask: np.ndarray
@@ -73,7 +73,7 @@ def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def border_plane(image: np.ndarray) -> np.ndarray:
-    """Fit a plane of colour to the picture's border, so robustly that strokes touching it do not matter.
+    """Fit a plane of colour to the image's border, so robustly that strokes touching it do not matter.
 
     Args:
         image: (h, w, 3) uint8.
@@ -171,7 +171,7 @@ def is_light_on_dark(strength: np.ndarray, invert: str = "auto") -> bool:
     the differences from the paper lean towards the ink.
 
     Args:
-        strength: (h, w) float32, positive where the picture is darker than its paper.
+        strength: (h, w) float32, positive where the image is darker than its paper.
         invert: "auto"; or "yes": dark ink, to be inverted to look like MNIST; or "no": light ink, like MNIST.
 
     Returns:
@@ -211,10 +211,10 @@ def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
-    """Return how far the picture is from plain paper beside the ink: the 90th percentile against the ink's median.
+    """Return how far the image is from plain paper beside the ink: the 90th percentile against the ink's median.
 
     Args:
-        difference: (h, w, 3) float32, picture minus paper.
+        difference: (h, w, 3) float32, image minus paper.
         mask: (h, w) bool, the ink.
     """
     side = odd(min(mask.shape) / 30)
@@ -226,7 +226,7 @@ def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
 
 
 def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
-    """Separate the pen strokes of a picture from its paper.
+    """Separate the pen strokes of an image from its paper.
 
     Args:
         image: (H, W) or (H, W, 3) uint8, upright.
@@ -256,5 +256,5 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
     if filled:
         clutter = min(clutter, uneven)
-    torn = uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
+    torn = mask.any() and uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
     return Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)

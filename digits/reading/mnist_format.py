@@ -1,6 +1,6 @@
 """MNIST's own format: how its digits lie in 28x28 pixels, and how to draw others in the same way.
 
-    picture = mnist_normalise(ink)             # (h, w) ink of one digit, any size -> (28, 28) uint8
+    image = mnist_normalise(ink)             # (h, w) ink of one digit, any size -> (28, 28) uint8
 
 NumPy and OpenCV only.
 """
@@ -23,18 +23,18 @@ def fit(ink: np.ndarray) -> np.ndarray:
     Returns:
         (28, 28) uint8, ink 255 at its darkest; all 0 when there is no ink.
     """
-    picture = np.zeros((28, 28), np.uint8)
+    image = np.zeros((28, 28), np.uint8)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) == 0:
-        return picture
+        return image
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
     width, height = (max(1, round(side * 20 / max(ink.shape))) for side in ink.shape[::-1])
     small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     center = small.sum(axis=0) @ np.arange(width), small.sum(axis=1) @ np.arange(height)
     left, top = (round(float(14 - moment / small.sum())) for moment in center)
     left, top = min(max(left, 0), 28 - width), min(max(top, 0), 28 - height)
-    picture[top : top + height, left : left + width] = np.round(small * (255 / small.max()))
-    return picture
+    image[top : top + height, left : left + width] = np.round(small * (255 / small.max()))
+    return image
 
 
 def mnist_normalise(ink: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def mnist_normalise(ink: np.ndarray) -> np.ndarray:
 
 
 def already_mnist(image: np.ndarray, invert: str = "auto") -> np.ndarray | None:
-    """Return a picture that is in MNIST's own format as it is, ink on 0; None when it is not.
+    """Return an image that is in MNIST's own format as it is, ink on 0; None when it is not.
 
     That is: 28x28, grey, a border of plain paper, ink that spans 20 pixels (18 to 22) and whose centre of mass lies within a
     pixel of (14, 14). Going through a mask of strokes would only blur it.

@@ -85,14 +85,14 @@ def read_image(
     invert: str = "auto",
     top_k: int = 3,
 ) -> dict:
-    """Read the digits in one picture.
+    """Read the digits in one image.
 
     Args:
         source: path; encoded image as bytes or binary file object; PIL image; or array (H, W), (H, W, 3) or
             (H, W, 4) of bool, uint8, uint16 or numbers 0..1 or 0..255 (see `image_loader.load_image`).
         model_path: the `.keras` file (default: the model in the box).
         runtime: "auto", "litert" or "keras" (see `network.load_network`).
-        single: the picture holds exactly one digit: answer with one, never with several or none.
+        single: the image holds exactly one digit: answer with one, never with several or none.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
             (default: `decoding.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
@@ -102,11 +102,11 @@ def read_image(
         dict, ready for JSON: "file" (the path, or None; `scan.pdf#2` for the second page of several), "page" (its number
         from 1, or None where there is a single one), "text" (the digits in reading order, "" for none),
         "confidence" (of the whole text, 0 to 1, or None), "unsure" (bool), "digits" (list of dicts "digit",
-        "confidence", "box" in pixels of the upright picture, "top"), "separators", "guess", "notes" (sentences
+        "confidence", "box" in pixels of the upright image, "top"), "separators", "guess", "notes" (sentences
         about what was left out), "error" (None). See `decoding.DigitReader.read_layouts` for each.
 
     Raises:
-        UserError: the picture or the model cannot be read.
+        UserError: the image or the model cannot be read.
     """
     path = None if model_path is None else os.fspath(model_path)
     settings = Settings(path, runtime, single, min_confidence, invert, top_k)
@@ -121,7 +121,7 @@ def read_image(
 
 
 class ImageReader:
-    """Reads batches of pictures with one network, in this process.
+    """Reads batches of images with one network, in this process.
 
     Args:
         settings: Settings.
@@ -211,13 +211,13 @@ class ImageReader:
 
         if record["digits"]:
             return Inspection(page, record, record["digits"], images, "")
-        digits, images = refusal.refused_digits(layout, self._digits.network(layout.pictures), self._top_k)
+        digits, images = refusal.refused_digits(layout, self._digits.network(layout.images), self._top_k)
         return Inspection(page, record, digits, images, refusal.reason(layout, record))
 
 
 def _complete(record, layout, reading):
     """Put a reading of `DigitReader` into the record of its page. Returns what the network saw of each digit."""
-    images = reading.pop("pictures")
+    images = reading.pop("images")
     name = printable(record["file"] or "the image")
     record.update(reading, notes=record["notes"] + [f"{name} {note}" for note in reading.pop("notes")])
     if layout.crowded and record["digits"]:

@@ -44,7 +44,7 @@ def make_record(
                 "top": [[int(k), float(probabilities[i][k])] for k in order[:top_k]],
             }
         )
-    return record | {"pictures": layout.pictures[chosen]}
+    return record | {"images": layout.images[chosen]}
 
 
 def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str, list[dict], list[str]]:

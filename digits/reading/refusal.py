@@ -1,6 +1,6 @@
 """Why nothing was read: what was found in an image, what the network took it for, and the rule that refused it.
 
-digits, pictures = refused_digits(layout, probabilities)      # as a record's "digits", for `annotation.draw_reading`
+digits, images = refused_digits(layout, probabilities)      # as a record's "digits", for `annotation.draw_reading`
 reason(layout)                                                # "nothing here is a digit beyond doubt: ..."
 """
 
@@ -39,7 +39,7 @@ def refused_digits(layout: Layout, probabilities: np.ndarray, top_k: int = 2) ->
         order = np.argsort(-probabilities[i], kind="stable")
         top = [[int(digit), float(probabilities[i][digit])] for digit in order[:top_k]]
         digits.append({"digit": top[0][0], "confidence": top[0][1], "box": layout.boxes[i].tolist(), "top": top})
-    return digits, layout.pictures[chosen]
+    return digits, layout.images[chosen]
 
 
 def reason(layout: Layout, record: dict) -> str:

@@ -1,7 +1,7 @@
 """Take away what is printed and not written: ruled lines, squared paper, boxes and frames, forms in colour.
 
 Each function proposes another version of the strokes; whether it reads better is for the network to say,
-because the bar of a 7 that spans its picture looks like a ruled line. NumPy and OpenCV only.
+because the bar of a 7 that spans its image looks like a ruled line. NumPy and OpenCV only.
 """
 
 import cv2
@@ -11,8 +11,8 @@ from digits.reading.strokes import Strokes, drop_specks, label_strokes, stroke_w
 from digits.reading.thresholds import quantile
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
-RULE_LENGTH = 0.4  # of the picture's width or height: shorter lines may be part of a digit
-THICKEST_RULE = 0.05  # of the picture's longer side: a thicker line is a stroke
+RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
+THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
@@ -20,10 +20,10 @@ HOUGH_SIDE = 400  # px; lines are looked for at this size
 
 
 def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
-    """Split the ink by colour where a picture has two inks, such as black digits in a form printed in red.
+    """Split the ink by colour where an image has two inks, such as black digits in a form printed in red.
 
     Args:
-        difference: (h, w, 3) float32, picture minus paper.
+        difference: (h, w, 3) float32, image minus paper.
         mask: (h, w) bool, all ink.
 
     Returns:
@@ -80,7 +80,7 @@ def vertical_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
 
 
 def find_rules(mask: np.ndarray) -> np.ndarray:
-    """Find straight lines that run from the frame through much of the picture, level within 12 degrees.
+    """Find straight lines that run from the frame through much of the image, level within 12 degrees.
 
     Args:
         mask: (h, w) bool.
@@ -198,8 +198,8 @@ def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
     rest = np.zeros_like(mask)
     rest[box] = written
     bar = mask & ~rest
-    thickness = np.count_nonzero(bar) / max(1, np.count_nonzero(bar.any(axis=0)))
-    return rest, thickness < PRINTED * stroke_width(rest)
+    thickness = np.count_nonzero(bar) / max(1, int(np.count_nonzero(bar.any(axis=0))))
+    return rest, bool(thickness < PRINTED * stroke_width(rest))
 
 
 def lies_on_its_box(mask: np.ndarray) -> bool:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.reading.strokes import Strokes, line_height
+from digits.reading.lines import line_height
+from digits.reading.strokes import Strokes
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most

@@ -1,8 +1,7 @@
-"""Pen strokes: connected ink, its width, what of it is dirt or frame, and how it stands in lines.
+"""Pen strokes: connected ink, its width, what of it is dirt or frame, and where it may be cut.
 
-    strokes = label_strokes(mask)                   # (h, w) bool, the ink of a picture
+    strokes = label_strokes(mask)                   # (h, w) bool, the ink of an image
     strokes = drop_specks(drop_border(strokes, mask.shape)[0])
-    lines = group_lines(strokes.boxes)              # from top to bottom, each from left to right
 
 Pure functions from array to array; NumPy and OpenCV only.
 """
@@ -12,9 +11,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.reading.lines import group_lines
 from digits.reading.thresholds import quantile
 
-MOST_STROKES = 400  # per picture: a page of numbers; a photograph of foliage must not cost seconds
+MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 
@@ -58,14 +58,14 @@ def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
 
 
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
-    """Drop what runs into the frame of a picture beside digits that do not.
+    """Drop what runs into the frame of an image beside digits that do not.
 
-    What touches the frame is a shadow, a table or a neighbour; but where a picture is cropped tightly its digits
+    What touches the frame is a shadow, a table or a neighbour; but where an image is cropped tightly its digits
     touch, too: strokes that are as large as the ones that stand free stay, and so does all when none stands free.
 
     Args:
         strokes: Strokes.
-        shape: (h, w) of the picture.
+        shape: (h, w) of the image.
 
     Returns:
         (Strokes, share of the ink that was dropped).
@@ -75,7 +75,7 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     edges = np.zeros(len(strokes.areas) + 1, int)
     for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
         edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
-    # Whoever lies along the frame with all its length is no pen stroke but something half outside the picture.
+    # Whoever lies along the frame with all its length is no pen stroke but something half outside the image.
     outside = edges[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
     strokes = keep_strokes(strokes, ~outside)
     if len(strokes.areas) == 0:
@@ -94,7 +94,7 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
 
 
 def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) -> np.ndarray:
-    """Return (4, n) bool: which strokes touch the left, upper, right and lower side of a picture of `shape` (h, w)."""
+    """Return (4, n) bool: which strokes touch the left, upper, right and lower side of an image of `shape` (h, w)."""
     x, y, width, height = boxes.T
     return np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
 
@@ -114,75 +114,6 @@ def drop_specks(strokes: Strokes) -> Strokes:
     if keep.sum() > MOST_STROKES:
         keep &= extent >= np.sort(extent)[-MOST_STROKES]
     return keep_strokes(strokes, keep)
-
-
-def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
-    """Group strokes into lines of writing, top to bottom, and each line's strokes from left to right.
-
-    Args:
-        boxes: (n, 4) x, y, width, height.
-
-    Returns:
-        list of int arrays of indices into `boxes`.
-    """
-    x, y, width, height = boxes.T.astype(float)
-    order = np.argsort(-height)
-    lines: list[list[int]] = []  # of indices; large strokes found lines
-    for i in order:
-        best, best_overlap = None, 0.0
-        for line in lines:
-            tall = [j for j in line if height[j] > 0.5 * height[line[0]]]  # a dot is beside digits, not beside another dot
-            near = min(tall, key=lambda j: abs(x[j] + width[j] / 2 - x[i] - width[i] / 2))
-            overlap = min(y[i] + height[i], y[near] + height[near]) - max(y[i], y[near])
-            overlap /= min(height[i], height[near])
-            if overlap > best_overlap:
-                best, best_overlap = line, overlap
-        if best is not None and best_overlap > 0.35:
-            best.append(i)
-        else:
-            joined = None
-            if height[i] < 0.5 * max(height):  # a bar or dot above or below a line belongs to it
-                for line in lines:
-                    for j in line:
-                        beside = min(x[i] + width[i], x[j] + width[j]) - max(x[i], x[j])
-                        apart = max(y[i], y[j]) - min(y[i] + height[i], y[j] + height[j])
-                        foot = beside > -0.6 * height[j] and apart < 0.12 * height[j]  # a dot or comma
-                        if foot or (beside > 0.3 * min(width[i], width[j]) and apart < 0.35 * height[j]):
-                            joined = line
-            if joined is not None:
-                joined.append(i)
-            else:
-                lines.append([i])
-    lines.sort(key=lambda line: np.mean(y[line] + height[line] / 2))
-    return [np.array(sorted(line, key=lambda i: x[i] + width[i] / 2)) for line in lines]
-
-
-def line_height(boxes: np.ndarray) -> float:
-    """Return the height of a line of writing: that of its digits, whatever specks and bars stand among them."""
-    heights = boxes[:, 3].astype(float)
-    return quantile(heights[heights > 0.4 * heights.max()], 0.5)
-
-
-def level_slant(boxes: np.ndarray) -> float:
-    """Return the angle, in degrees clockwise, of one line of three or more strokes that runs up or down the page.
-
-    0.0 when the strokes make no single line, or when it is level enough as it is.
-
-    Args:
-        boxes: (n, 4) x, y, width, height.
-    """
-    if len(boxes) < 3:
-        return 0.0
-    size = np.maximum(boxes[:, 2], boxes[:, 3])
-    large = boxes[size > 0.5 * size.max()]
-    if len(large) < 3:
-        return 0.0
-    centres = large[:, :2] + large[:, 2:] / 2
-    spread, axes = np.linalg.eigh(np.cov((centres - centres.mean(axis=0)).T))
-    along = axes[:, 1] * np.sign(axes[0, 1] or 1)
-    angle = float(np.degrees(np.arctan2(along[1], along[0])))
-    straight = np.sqrt(max(spread[0], 0)) < 0.35 * np.median(large[:, 3]) and spread[1] > 9 * max(spread[0], 1e-9)
-    return angle if straight and 8 < abs(angle) < 65 else 0.0
 
 
 def turn(mask: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:

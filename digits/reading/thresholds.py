@@ -52,7 +52,7 @@ def hysteresis(weak: np.ndarray, strong: np.ndarray) -> np.ndarray:
 
 
 def border_share(mask: np.ndarray) -> float:
-    """Return the share of the picture's border that is ink in `mask` (h, w) bool."""
+    """Return the share of the image's border that is ink in `mask` (h, w) bool."""
     return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
 
 

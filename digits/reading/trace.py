@@ -1,7 +1,7 @@
-"""A picture on its way to digits, with every stage on record: for people who want to see why it is read as it is.
+"""An image on its way to digits, with every stage on record: for people who want to see why it is read as it is.
 
     steps = follow("photo.jpg")                  # a path, a PIL image or an array
-    steps.text, steps.mask, steps.pictures       # "2026", what was taken for ink, what the network saw
+    steps.text, steps.mask, steps.images       # "2026", what was taken for ink, what the network saw
     figures_data.reading_stages(steps)
 
 The stages are those of digits/reading/ink.py, candidates.py and decoding.py, called here one by one; digits/reading/reader.py is
@@ -24,10 +24,10 @@ from digits.reading.versions import propose_versions
 
 
 class Steps(NamedTuple):
-    """What became of a picture; h and w are those of the working size, boxes are x0, y0, x1, y1 in its pixels.
+    """What became of an image; h and w are those of the working size, boxes are x0, y0, x1, y1 in its pixels.
 
     Attributes:
-        photo: (h, w, 3) uint8, the picture at its working size.
+        photo: (h, w, 3) uint8, the image at its working size.
         paper: (h, w, 3) uint8, the paper under the ink as it was estimated.
         strength: (h, w) float32, how far each pixel differs from its paper, 0 or more, in grey levels.
         mask: (h, w) bool, what is taken for ink.
@@ -35,7 +35,7 @@ class Steps(NamedTuple):
             frames, specks); 0: paper.
         candidates: (N, 4) float, boxes of everything that was put before the network.
         boxes: (D, 4) float, boxes of the digits that were read.
-        pictures: (D, 28, 28) uint8, what the network saw of them.
+        images: (D, 28, 28) uint8, what the network saw of them.
         digits: list of D int. confidences: list of D float.
         text: the digits in reading order, "" for none. confidence: of all together, or None.
     """
@@ -47,7 +47,7 @@ class Steps(NamedTuple):
     strokes: np.ndarray
     candidates: np.ndarray
     boxes: np.ndarray
-    pictures: np.ndarray
+    images: np.ndarray
     digits: list[int]
     confidences: list[float]
     text: str
@@ -60,7 +60,7 @@ def follow(
     invert: str = "auto",
     min_confidence: float = decoding.MIN_CONFIDENCE,
 ) -> Steps:
-    """Read a picture and keep every stage.
+    """Read an image and keep every stage.
 
     Args:
         source: what `image_loader.load_image` takes.
@@ -71,14 +71,14 @@ def follow(
         Steps.
 
     Raises:
-        UserError: the picture or the model cannot be read.
+        UserError: the image or the model cannot be read.
     """
     image = load_image(source, least_side=inks.LONG_SIDE)  # as the reader does
     photo, scale = inks.working_size(image)
     plain = paint_over_desk(photo)
     ink = inks.find_ink(image, invert)
     layout = find_candidates(image, invert)
-    probabilities = np.asarray((network or load_network())(layout.pictures), np.float64)
+    probabilities = np.asarray((network or load_network())(layout.images), np.float64)
     numbers, words = decoding.choose_numbers(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist())
     record = make_record(layout, probabilities, numbers, words, min_confidence, 1)
     version = layout.lines[words[0].line].version if words else 0
@@ -92,7 +92,7 @@ def follow(
         _strokes(propose_versions(ink, invert), ink.mask, version),
         candidates * scale,
         boxes * scale,
-        record["pictures"],
+        record["images"],
         [digit["digit"] for digit in record["digits"]],
         [digit["confidence"] for digit in record["digits"]],
         record["text"],
@@ -101,7 +101,7 @@ def follow(
 
 
 def _strokes(found, mask, number):
-    """Return the strokes of version `number` of a picture as `Steps.strokes`."""
+    """Return the strokes of version `number` of an image as `Steps.strokes`."""
     if not found:
         return np.where(mask, -1, 0).astype(np.int32)
     strokes = found[number % len(found)].strokes.labels  # the second half of the numbers: each as one digit

@@ -1,4 +1,4 @@
-"""Versions of a picture's strokes: where it is not plain which ink was written, each answer is one version.
+"""Versions of an image's strokes: where it is not plain which ink was written, each answer is one version.
 
     for version in propose_versions(ink):           # ink.Ink, from `ink.find_ink`
         version.strokes, version.cost               # what may have been written; how improbable that is
@@ -14,18 +14,19 @@ import numpy as np
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
 from digits.reading.ink import Ink, cut_out
-from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, level_slant, touched_sides, turn
+from digits.reading.lines import level_slant
+from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, touched_sides, turn
 from digits.reading.thresholds import border_share
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
-DROPPED_COST = 4.0  # for taking what touches the border of the picture away, if it were all of the ink
+DROPPED_COST = 4.0  # for taking what touches the border of the image away, if it were all of the ink
 BORDER_COST = 1.5  # for keeping it
 BAR_COST = 1.5  # for keeping a printed bar under the writing, or for taking one of the pen's own away
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 TURN_COST = 0.2  # for turning a slanted line level
-TIGHT = 0.75  # of the picture's height or width: a crop of the writing alone
+TIGHT = 0.75  # of the image's height or width: a crop of the writing alone
 FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
 THINNEST_DIGIT = 0.06  # of a straight stroke's length: what is thinner is the bar of a form or frame
 STROKE_COST = 0.5  # in nats, for each stroke of a digit beyond three, counted by their ink
@@ -48,7 +49,7 @@ class Version(NamedTuple):
 
 
 def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
-    """Propose versions of the strokes of a picture: as they are, and with what may not be written taken away.
+    """Propose versions of the strokes of an image: as they are, and with what may not be written taken away.
 
     Args:
         ink: Ink.
@@ -72,7 +73,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         if angle:
             turned, inverse = turn(kept.labels > 0, angle)
             versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST))
-    if versions and fills_picture(versions[0].strokes):
+    if versions and fills_image(versions[0].strokes):
         everything = drop_specks(label_strokes(ink.mask))
         if len(everything.areas) > len(versions[0].strokes.areas):
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
@@ -84,7 +85,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
 
 
 def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
-    """Return the strokes of a picture as they are, and without frames, ruled lines, or ink of another colour.
+    """Return the strokes of an image as they are, and without frames, ruled lines, or ink of another colour.
 
     Returns:
         list of (Strokes, cost of this version).
@@ -112,8 +113,8 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     return sets
 
 
-def fills_picture(strokes: Strokes) -> bool:
-    """Tell whether a picture is cropped tightly: its strokes together are about as high or as wide as it is."""
+def fills_image(strokes: Strokes) -> bool:
+    """Tell whether an image is cropped tightly: its strokes together are about as high or as wide as it is."""
     _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
     return height > TIGHT * strokes.labels.shape[0] or width > TIGHT * strokes.labels.shape[1]
 
@@ -121,7 +122,7 @@ def fills_picture(strokes: Strokes) -> bool:
 def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
     """Return the share of the ink of a version that a candidate does not account for.
 
-    What runs out of the picture beside a candidate that stands free, and straight bars that are longer than the
+    What runs out of the image beside a candidate that stands free, and straight bars that are longer than the
     candidate, are likely no writing, and count a tenth.
 
     Args:

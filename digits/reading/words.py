@@ -120,7 +120,7 @@ def read_word(
     Args:
         line, first, last: the word's line, and its pieces.
         heights: (n,) heights of the line's pieces, in heights of the line.
-        dots: how many dots stand above strokes of the word (`candidates.find_dots`).
+        dots: how many dots stand above strokes of the word (`lines.find_dots`).
         members: indices of the candidates in this word.
         candidates: of the whole layout. digits, likely: the most probable digit of each and its probability.
 

@@ -3,7 +3,7 @@
     images = augment(images, seed=(0, step))     # (N, 28, 28, 1) float32, 0 to 255, in and out
 
 Everything is a pure function of the images and the seed ("stateless" random numbers): a training that is
-interrupted and resumed sees exactly the pictures it would have seen.
+interrupted and resumed sees exactly the images it would have seen.
 """
 
 import numpy as np

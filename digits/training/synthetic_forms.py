@@ -180,7 +180,7 @@ FONTS = (
 )
 WORD_LETTERS = "aaabcdeeeefghiklmnnoprrssttuvwxyzABDEFGHKMNPRT"  # two and more of any letters are no digit
 
-# label, what is done to a image of it so that no digit remains. Most changes are not safe: of slanted writing a
+# label, what is done to an image of it so that no digit remains. Most changes are not safe: of slanted writing a
 # turned 2, 4, 6 or 9, a mirrored 4 or 7, the top of a 2 (as 7), 3 (as 2) or 4 (as 1) and most side halves can be read.
 FRAGMENTS = (
     (0, "top"),

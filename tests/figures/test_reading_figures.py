@@ -32,7 +32,7 @@ def steps(count):
         strokes=strokes,
         candidates=np.repeat(boxes, 2, axis=0),
         boxes=boxes,
-        pictures=np.full((count, 28, 28), 99, np.uint8),
+        images=np.full((count, 28, 28), 99, np.uint8),
         digits=[4] * count,
         confidences=[0.98765] * count,
         text="4" * count,

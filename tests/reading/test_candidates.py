@@ -1,11 +1,11 @@
-"""Finding digits: each step on pictures made for it, judged by geometry alone (no network)."""
+"""Finding digits: each step on images made for it, judged by geometry alone (no network)."""
 
 import cv2
 import numpy as np
 import pytest
 
 import compose
-from digits.reading import candidates, ink, mnist_format, ruled_paper, strokes
+from digits.reading import candidates, ink, lines, mnist_format, ruled_paper, strokes
 from digits.reading.decoding import DigitReader
 
 SIZE = (160, 200)
@@ -30,8 +30,8 @@ def found_mask(image, invert="auto"):
 
 def single(image):
     """What is taken for the one digit of an image by the ink alone (28, 28): the network knows nothing."""
-    reader = DigitReader(lambda pictures: np.full((len(pictures), 10), 0.1))
-    return reader.read([image], single=True)[0]["pictures"][0]
+    reader = DigitReader(lambda images: np.full((len(images), 10), 0.1))
+    return reader.read([image], single=True)[0]["images"][0]
 
 
 @pytest.fixture
@@ -87,11 +87,11 @@ def test_polarity_can_be_forced():
 
 
 def test_bold_digit_that_fills_a_tight_bitmap_keeps_its_polarity(mnist):
-    """Half of such a picture is ink; its border still tells the paper."""
+    """Half of such an image is ink; its border still tells the paper."""
     for index in range(30):
-        picture = mnist.x_test[index]
-        rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
-        tight = cv2.resize(picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], (16, 16), interpolation=cv2.INTER_AREA)
+        image = mnist.x_test[index]
+        rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        tight = cv2.resize(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], (16, 16), interpolation=cv2.INTER_AREA)
         if np.median(np.r_[tight[0], tight[-1], tight[:, 0], tight[:, -1]]) > 60:
             continue  # its border is mostly ink
         for image in (tight, 255 - tight):
@@ -112,12 +112,12 @@ def test_blank_paper_has_no_digit(blank, generator):
         "jpeg": lambda: compose.jpeg(compose.paper(size, grain=4.0, generator=generator), 20),
     }[blank]()
     layout = candidates.find_candidates(sheet)
-    assert layout.lines == [] and not layout.pictures.any()
+    assert layout.lines == [] and not layout.images.any()
     assert layout.boxes.tolist() == [[0, 0, 400, 300]]
 
 
 @pytest.mark.parametrize("factor", [0.2, 1, 6])
-def test_size_of_the_picture_does_not_matter(factor):
+def test_size_of_the_image_does_not_matter(factor):
     image, _ = written()
     reference = single(image).astype(int)
     scaled = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
@@ -134,38 +134,38 @@ def test_working_size_is_bounded():
 def test_mnist_normalise_is_mnists_own(mnist):
     """Enlarged MNIST digits come back as they were: a shift by one pixel would cost a tenth of the correlation."""
     correlations = []
-    for picture in mnist.x_test[:100]:
-        again = mnist_format.mnist_normalise(cv2.resize(picture, (280, 280), interpolation=cv2.INTER_CUBIC) > 110)
+    for image in mnist.x_test[:100]:
+        again = mnist_format.mnist_normalise(cv2.resize(image, (280, 280), interpolation=cv2.INTER_CUBIC) > 110)
         assert again.dtype == np.uint8 and again.max() == 255
-        correlations.append(np.corrcoef(again.ravel(), picture.ravel())[0, 1])
+        correlations.append(np.corrcoef(again.ravel(), image.ravel())[0, 1])
     assert np.mean(correlations) > 0.92
 
 
 def test_mnist_normalise_box_and_centre():
     bar = np.zeros((300, 300), bool)
     bar[40:240, 30:60] = bar[40:60, 30:180] = True
-    picture = mnist_format.mnist_normalise(bar)
-    rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+    image = mnist_format.mnist_normalise(bar)
+    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     assert rows[-1] - rows[0] + 1 == 20 and 14 <= columns[-1] - columns[0] + 1 <= 16
-    weights = picture / picture.sum()
+    weights = image / image.sum()
     assert abs((weights.sum(axis=1) * np.arange(28)).sum() - 14) <= 0.6
     assert abs((weights.sum(axis=0) * np.arange(28)).sum() - 14) <= 0.6
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 3)])
 def test_mnist_normalise_takes_any_ink(shape):
-    picture = mnist_format.mnist_normalise(np.ones(shape, bool))
-    assert picture.shape == (28, 28) and picture.max() == 255
+    image = mnist_format.mnist_normalise(np.ones(shape, bool))
+    assert image.shape == (28, 28) and image.max() == 255
     assert not mnist_format.mnist_normalise(np.zeros(shape)).any()
 
 
 def test_hair_lines_are_as_dark_as_bold_ones():
-    pictures = []
+    images = []
     for pen in (1, 30):
         coverage = np.zeros((500, 500))
         compose.draw(coverage, 3, 100, 60, 380, pen=pen)
-        pictures.append(mnist_format.mnist_normalise(coverage > 0.3))
-    assert (pictures[0] > 128).sum() > 0.5 * (pictures[1] > 128).sum()
+        images.append(mnist_format.mnist_normalise(coverage > 0.3))
+    assert (images[0] > 128).sum() > 0.5 * (images[1] > 128).sum()
 
 
 def test_specks_and_what_runs_off_the_frame_are_dropped():
@@ -234,14 +234,14 @@ def test_strokes_stand_in_lines_from_left_to_right():
         for k, character in enumerate(text):
             compose.draw(coverage, int(character), 20 + 90 * k, 20 + 120 * row + 6 * k, 80)
     boxes = strokes.label_strokes(coverage > 0.5).boxes
-    lines = strokes.group_lines(boxes)
-    assert [len(line) for line in lines] == [3, 4]
-    assert all((np.diff(boxes[line, 0]) > 0).all() for line in lines)
+    found = lines.group_lines(boxes)
+    assert [len(line) for line in found] == [3, 4]
+    assert all((np.diff(boxes[line, 0]) > 0).all() for line in found)
 
 
 def test_slanted_line_is_turned_level():
     coverage = compose.number("235", (400, 420), 70, gap=1.2, rise=60, x=40, y=40)
-    angle = strokes.level_slant(strokes.label_strokes(coverage > 0.5).boxes)
+    angle = lines.level_slant(strokes.label_strokes(coverage > 0.5).boxes)
     assert 30 < angle < 42
     turned, back = strokes.turn(coverage > 0.5, angle)
     boxes = strokes.label_strokes(turned).boxes
@@ -297,14 +297,14 @@ def test_photograph_is_cluttered_and_paper_is_not(generator):
 def test_every_shape_is_taken(shape, generator):
     for image in (np.zeros(shape, np.uint8), generator.integers(0, 256, shape).astype(np.uint8)):
         layout = candidates.find_candidates(image)
-        assert layout.pictures.shape[1:] == (28, 28) and len(layout.pictures) == len(layout.boxes) == len(layout.candidates)
+        assert layout.images.shape[1:] == (28, 28) and len(layout.images) == len(layout.boxes) == len(layout.candidates)
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-def test_pictures_in_mnist_format_are_taken_as_they_are(mnist, inverted):
+def test_images_in_mnist_format_are_taken_as_they_are(mnist, inverted):
     digits = mnist.x_test[:200]
-    seen = [candidates.find_candidates(255 - digit if inverted else digit).pictures for digit in digits]
-    same = [len(pictures) == 1 and np.array_equal(pictures[0], digit) for pictures, digit in zip(seen, digits)]
+    seen = [candidates.find_candidates(255 - digit if inverted else digit).images for digit in digits]
+    same = [len(images) == 1 and np.array_equal(images[0], digit) for images, digit in zip(seen, digits)]
     assert np.mean(same) > 0.95
 
 

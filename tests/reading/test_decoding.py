@@ -24,9 +24,9 @@ def text(reader, image, **options):
     return reader.read([image], **options)[0]["text"]
 
 
-def stub(pictures):
+def stub(images):
     """A network that is sure of a 1 everywhere."""
-    return np.tile(np.eye(10, dtype=np.float32)[1], (len(pictures), 1))
+    return np.tile(np.eye(10, dtype=np.float32)[1], (len(images), 1))
 
 
 PAPERS = {
@@ -93,8 +93,8 @@ def test_page_of_numbers(reader):
 def test_a_doubtful_digit_makes_the_whole_number_unsure():
     """The confidence is that of the whole number, and one threshold decides."""
 
-    def network(pictures):
-        answers = np.tile(np.eye(10)[3] * 0.999 + 0.0001, (len(pictures), 1))
+    def network(images):
+        answers = np.tile(np.eye(10)[3] * 0.999 + 0.0001, (len(images), 1))
         answers[0] = np.full(10, 0.3 / 9) + np.eye(10)[3] * (0.7 - 0.3 / 9)
         return answers
 
@@ -140,7 +140,7 @@ def test_pairs_of_digits_pushed_together(mnist, reader, shipped_model):
     generator, right, wrong = np.random.default_rng(2), 0, 0
     for _ in range(60):
         pair = generator.integers(len(mnist.x_test), size=2)
-        left, other = (picture[:, picture.any(axis=0)] for picture in mnist.x_test[pair])
+        left, other = (image[:, image.any(axis=0)] for image in mnist.x_test[pair])
         overlap = int(generator.integers(1, 5))
         coverage = np.zeros((28, left.shape[1] + other.shape[1] - overlap))
         coverage[:, : left.shape[1]] = left
@@ -193,17 +193,17 @@ def test_record_of_a_number(network, reader):
     assert record["text"] == "307" and [digit["digit"] for digit in record["digits"]] == [3, 0, 7]
     assert record["confidence"] == pytest.approx(np.prod([digit["confidence"] for digit in record["digits"]]), abs=0.03)
     assert (record["unsure"], record["separators"], record["guess"], record["notes"]) == (False, [], None, [])
-    assert record["pictures"].shape == (3, 28, 28)
-    for digit, picture in zip(record["digits"], record["pictures"]):
+    assert record["images"].shape == (3, 28, 28)
+    for digit, image in zip(record["digits"], record["images"]):
         assert [len(digit["top"]), digit["top"][0]] == [4, [digit["digit"], digit["confidence"]]]
-        assert network(picture[None])[0].argmax() == digit["digit"]
+        assert network(image[None])[0].argmax() == digit["digit"]
         x0, y0, x1, y1 = digit["box"]
         assert all(type(value) is int for value in digit["box"]) and 0 <= x0 < x1 <= 300 and 0 <= y0 < y1 <= 120
 
 
 def test_many_images_are_read_as_each_alone_with_one_call(network):
     calls = []
-    reader = DigitReader(lambda pictures: calls.append(len(pictures)) or network(pictures))
+    reader = DigitReader(lambda images: calls.append(len(images)) or network(images))
     images = [compose.write(compose.number(word, (120, 300)), compose.paper((120, 300))) for word in ("31", "8", "264")]
     layouts = [candidates.find_candidates(image) for image in images]
     together = reader.read_layouts(layouts)
@@ -213,8 +213,8 @@ def test_many_images_are_read_as_each_alone_with_one_call(network):
 
 
 def test_min_confidence_decides(network):
-    def doubtful(pictures):
-        return np.full((len(pictures), 10), 0.1 / 9, np.float32) + (0.9 - 0.1 / 9) * np.eye(10, dtype=np.float32)[7]
+    def doubtful(images):
+        return np.full((len(images), 10), 0.1 / 9, np.float32) + (0.9 - 0.1 / 9) * np.eye(10, dtype=np.float32)[7]
 
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     (record,) = DigitReader(doubtful).read([image])
@@ -224,8 +224,8 @@ def test_min_confidence_decides(network):
 
 
 def test_what_is_too_uncertain_is_a_guess():
-    def network(pictures):
-        return np.full((len(pictures), 10), 0.09, np.float32) + 0.1 * np.eye(10, dtype=np.float32)[7]
+    def network(images):
+        return np.full((len(images), 10), 0.09, np.float32) + 0.1 * np.eye(10, dtype=np.float32)[7]
 
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     (record,) = DigitReader(network).read([image])

@@ -19,9 +19,9 @@ def photograph(desk, text="613", seed=0):
     matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [800, 0], [800, 500], [0, 500]]), corners.astype(np.float32))
     covered = cv2.warpPerspective(np.ones((500, 800), np.float32), matrix, (WIDTH, HEIGHT))[..., None]
     wood = np.array(desk) + 8 * cv2.GaussianBlur(generator.normal(0, 6, (HEIGHT, WIDTH)), (0, 0), 3)[..., None]
-    picture = wood * (1 - covered) + cv2.warpPerspective(paper, matrix, (WIDTH, HEIGHT)) * covered
-    picture *= np.linspace(1, 0.65, WIDTH)[:, None]
-    return np.clip(picture + generator.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+    image = wood * (1 - covered) + cv2.warpPerspective(paper, matrix, (WIDTH, HEIGHT)) * covered
+    image *= np.linspace(1, 0.65, WIDTH)[:, None]
+    return np.clip(image + generator.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("desk", [(40, 60, 90), (30, 30, 35), (120, 120, 120), (110, 90, 60)])
@@ -34,22 +34,22 @@ def test_empty_sheet_on_a_desk_holds_no_digit():
 
 
 def test_the_desk_is_painted_over_and_the_writing_is_not():
-    picture = photograph((40, 60, 90))
-    painted = desk.paint_over_desk(picture)
-    inside = desk.find_sheet(picture)
+    image = photograph((40, 60, 90))
+    painted = desk.paint_over_desk(image)
+    inside = desk.find_sheet(image)
     assert 0.3 < inside.mean() < 0.6
-    assert np.array_equal(painted[inside], picture[inside]) and painted[~inside].min() > 110 > picture[~inside].mean()
+    assert np.array_equal(painted[inside], image[inside]) and painted[~inside].min() > 110 > image[~inside].mean()
 
 
 def light_zero():
-    picture = np.zeros((400, 300, 3), np.uint8)
-    return cv2.ellipse(picture, (150, 200), (100, 150), 0, 0, 360, (255, 255, 255), 60)
+    image = np.zeros((400, 300, 3), np.uint8)
+    return cv2.ellipse(image, (150, 200), (100, 150), 0, 0, 360, (255, 255, 255), 60)
 
 
 def shaded_paper():
-    picture = np.full((600, 600, 3), 210, np.uint8)
-    picture[:, 330:] = 120
-    return picture
+    image = np.full((600, 600, 3), 210, np.uint8)
+    image[:, 330:] = 120
+    return image
 
 
 def sheet_beyond_the_frame():
@@ -57,6 +57,6 @@ def sheet_beyond_the_frame():
 
 
 @pytest.mark.parametrize("make", [light_zero, shaded_paper, sheet_beyond_the_frame, lambda: np.full((500, 500, 3), 200, np.uint8)])
-def test_other_pictures_stay_as_they_are(make):
-    picture = make()
-    assert desk.find_sheet(picture) is None and desk.paint_over_desk(picture) is picture
+def test_other_images_stay_as_they_are(make):
+    image = make()
+    assert desk.find_sheet(image) is None and desk.paint_over_desk(image) is image

@@ -11,7 +11,7 @@ from digits.support.messages import UserError
 from helpers import make_arrays
 
 
-def test_damaged_pictures(trained_path):
+def test_damaged_images(trained_path):
     assert not +faults.fuzz("images", 150, 1, trained_path)
 
 

@@ -1,4 +1,4 @@
-"""What is no picture becomes one sentence that names it, whatever the bytes; nothing hangs and nothing else runs."""
+"""What is no image becomes one sentence that names it, whatever the bytes; nothing hangs and nothing else runs."""
 
 import io
 import os
@@ -112,7 +112,7 @@ def test_names_cannot_steer_a_terminal(tmp_path):
     assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_streams_that_are_no_picture():
+def test_streams_that_are_no_image():
     with pytest.raises(UserError, match="binary"):
         load_image(io.StringIO("text"))
     with pytest.raises(UserError, match="the image is empty"):
@@ -130,7 +130,7 @@ def test_endless_stream_is_cut_off(monkeypatch):
 
 
 def test_limit_is_about_decoding(monkeypatch):
-    """A picture at the limit is read, one above it is refused before its pixels exist."""
+    """An image at the limit is read, one above it is refused before its pixels exist."""
     assert image_arrays.MAX_PIXELS >= 6000 * 4000
     monkeypatch.setattr(image_arrays, "MAX_PIXELS", 30 * 40)
     assert load_image(PICTURE).shape == (40, 30, 3)
@@ -161,7 +161,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_mutated_files():
-    """Every mutation is a picture or one sentence. The long run is benchmarks/faults.py."""
+    """Every mutation is an image or one sentence. The long run is benchmarks/faults.py."""
     chance = random.Random(20)
     page = Image.effect_noise((24, 24), 60)
     seeds = [
@@ -184,7 +184,7 @@ def test_mutated_files():
             (page, "HEIF", {}),
         ]
     ]
-    pictures = 0
+    images = 0
     for number in range(400):
         data = bytearray(chance.choice(seeds))
         for _ in range(chance.choice([1, 1, 2, 5, 20])):
@@ -194,8 +194,8 @@ def test_mutated_files():
             del data[chance.randrange(len(data)) :]
         try:
             image = load_image(bytes(data), f"mutation {number}")
-            pictures += 1
+            images += 1
             assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
         except UserError as error:
             assert f"mutation {number}" in str(error)
-    assert 50 < pictures < 350  # the mutations are neither all harmless nor all fatal
+    assert 50 < images < 350  # the mutations are neither all harmless nor all fatal

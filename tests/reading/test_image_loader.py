@@ -1,4 +1,4 @@
-"""Every kind of picture becomes the same array."""
+"""Every kind of image becomes the same array."""
 
 import io
 import threading
@@ -34,7 +34,7 @@ def assert_shows_drawing(image, tolerance=0):
     assert difference.max() <= tolerance, f"differs by {difference.max()}"
 
 
-# --- kinds of pictures -------------------------------------------------------------------------------------
+# --- kinds of images -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_one_bit():
         drawing().astype(np.float32),
     ],
 )
-def test_deep_pictures_keep_their_greys(values):
+def test_deep_images_keep_their_greys(values):
     kinds = ["TIFF"] if values.dtype != np.uint16 else ["TIFF", "PNG"]
     for kind in kinds:
         assert_shows_drawing(load_image(encoded(Image.fromarray(values), kind)), 1)
@@ -112,7 +112,7 @@ def test_big_endian_16_bit_tiff():
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
 def test_orientation(kind, orientation):
-    """The picture is stored turned, the way back is in EXIF."""
+    """The image is stored turned, the way back is in EXIF."""
     upright = Image.fromarray(drawing())
     stored = {
         1: None,
@@ -131,7 +131,7 @@ def test_orientation(kind, orientation):
     assert_shows_drawing(load_image(data), {"JPEG": 12, "AVIF": 3, "HEIF": 3}.get(kind, 0))
 
 
-def test_damaged_exif_does_not_cost_the_picture():
+def test_damaged_exif_does_not_cost_the_image():
     assert_shows_drawing(load_image(encoded(Image.fromarray(drawing()), "PNG", exif=b"Exif\0\0MM\0*\0\0\xff\xff")))
 
 
@@ -164,7 +164,7 @@ def test_white_ink_on_nothing_stays_visible():
     "kind, expected",
     [("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("AVIF", "frames"), ("HEIF", "images"), ("TIFF", "pages")],
 )
-def test_several_pictures_in_one_file(kind, expected):
+def test_several_images_in_one_file(kind, expected):
     first, second = Image.fromarray(drawing()), Image.new("L", (30, 40), 0)
     notes = []
     options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}, "HEIF": {"quality": -1}}.get(kind, {})
@@ -173,7 +173,7 @@ def test_several_pictures_in_one_file(kind, expected):
     assert notes == [f"both.x has several {expected}; the first was read."]
 
 
-def test_one_picture_has_no_note():
+def test_one_image_has_no_note():
     notes = []
     for kind in ("GIF", "WEBP", "PNG", "TIFF"):
         load_image(encoded(Image.fromarray(drawing()), kind), notes=notes)
@@ -319,7 +319,7 @@ def test_scaling_rule():
         (np.array([["a"]]), "neither"),
     ],
 )
-def test_arrays_that_are_no_picture(array, fault):
+def test_arrays_that_are_no_image(array, fault):
     with pytest.raises(UserError, match=fault):
         load_image(array)
 

@@ -73,7 +73,7 @@ def test_a_folder_of_images_is_prepared_as_single_digits_are_read(reader, mnist,
             images[digit, number] = compose.write(coverage, compose.paper(SIZE))
             Image.fromarray(images[digit, number]).save(tmp_path / str(digit) / f"{number}.png")
     data = load_dataset(tmp_path)
-    wanted = {key: reader.read([image], single=True)[0]["pictures"][0] for key, image in images.items()}
+    wanted = {key: reader.read([image], single=True)[0]["images"][0] for key, image in images.items()}
     assert np.array_equal(data.x_train, [wanted[digit, number] for digit in range(10) for number in range(4)])
     assert np.array_equal(data.x_test, [wanted[digit, 4] for digit in range(10)])
 
@@ -117,9 +117,9 @@ def test_a_bar_that_touches_a_digit_from_below_is_no_part_of_it(reader, single):
     assert texts(reader, images, single) == list("1479")
 
 
-def dip_pen(picture, generator):
+def dip_pen(image, generator):
     """An MNIST digit as a dip pen writes it: bold where the stroke goes down, a hairline of a third of the contrast across."""
-    shape = cv2.resize(picture, (140, 140), interpolation=cv2.INTER_CUBIC) / 255
+    shape = cv2.resize(image, (140, 140), interpolation=cv2.INTER_CUBIC) / 255
     smooth = cv2.GaussianBlur(shape, (0, 0), 3)
     across, down = (cv2.GaussianBlur(cv2.Sobel(smooth, cv2.CV_64F, *order) ** 2, (0, 0), 6) for order in ((0, 1), (1, 0)))
     bold = np.clip((down / (down + across + 1e-9) - 0.35) / 0.3, 0, 1)
@@ -134,7 +134,7 @@ def dip_pen(picture, generator):
 
 def test_hairlines_of_a_third_of_the_contrast_hold_a_digit_together(reader, mnist):
     generator = np.random.default_rng(4)
-    images = [dip_pen(picture, generator) for picture in mnist.x_train[600:660]]
+    images = [dip_pen(image, generator) for image in mnist.x_train[600:660]]
     right = [text == str(label) for text, label in zip(texts(reader, images), mnist.y_train[600:660])]
     assert np.mean(right) >= 0.55  # of a severe test: without hairlines one in eight
 
@@ -142,9 +142,9 @@ def test_hairlines_of_a_third_of_the_contrast_hold_a_digit_together(reader, mnis
 def test_ruled_lines_and_grain_are_no_hairlines(reader, mnist):
     generator = np.random.default_rng(5)
     images = []
-    for picture in mnist.x_train[:40]:
+    for image in mnist.x_train[:40]:
         coverage = np.zeros((170, 400))
-        compose.paste(coverage, picture, 150, 30, 100)
+        compose.paste(coverage, image, 150, 30, 100)
         sheet = compose.rule(compose.paper(coverage.shape, grain=5.0, generator=generator), 32, (185, 195, 215), pen=2)
         images.append(compose.write(coverage, sheet))
     right = [text == str(label) for text, label in zip(texts(reader, images), mnist.y_train[:40])]

@@ -36,7 +36,7 @@ def test_each_image_gets_its_own_change(digits):
     assert len(np.unique(images.reshape(50, -1), axis=0)) == 50
 
 
-def test_blank_and_full_pictures_stay_in_range():
+def test_blank_and_full_images_stay_in_range():
     for value in (0.0, 255.0):
         images = augment(np.full((64, 28, 28, 1), value, np.float32), (0, 0)).numpy()
         assert images.min() >= 0 and images.max() <= 255.001
@@ -86,5 +86,5 @@ def test_lost_detail_is_coarse_or_binary(digits, monkeypatch):
 
 
 def test_constants_are_moderate():
-    """A digit must stay the digit that it is: a 6 turned by 90 degrees, or moved out of its picture, is none."""
+    """A digit must stay the digit that it is: a 6 turned by 90 degrees, or moved out of its image, is none."""
     assert augmentation.ROTATION <= 25 and augmentation.SHIFT <= 4 and augmentation.SCALE <= 0.3

@@ -48,7 +48,7 @@ export class Drawing {
   }
 
   // The drawing as a PNG (Blob). `toBlob` may wait over a second while somebody draws; `toDataURL` of a small copy does not.
-  picture() {
+  image() {
     this.#copy.drawImage(this.canvas, 0, 0, COPY.width, COPY.height);
     const encoded = atob(this.#copy.canvas.toDataURL("image/png").split(",")[1]);
     return new Blob([Uint8Array.from(encoded, (character) => character.charCodeAt(0))], { type: "image/png" });

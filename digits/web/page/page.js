@@ -61,7 +61,7 @@ async function work() {
 async function readDrawing() {
   drawn = false;
   const { clears } = drawing;
-  const image = drawing.picture();
+  const image = drawing.image();
   const [answer] = await inspect(image);
   if (clears !== drawing.clears) return;
   current = { image, options: { name: "drawing" } };
