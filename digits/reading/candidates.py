@@ -157,7 +157,10 @@ def small_ink(mask: np.ndarray, strokes: Strokes, width: float) -> np.ndarray:
     """Return the boxes of ink (h, w) that is no stroke but as large as a dot of the pen: (n, 4) x, y, width, height."""
     if strokes.labels.shape != mask.shape:  # turned: there is no telling what was where
         return np.zeros((0, 4), int)
-    boxes = label_strokes(mask & (strokes.labels == 0)).boxes
+    rest = mask & (strokes.labels == 0)
+    if not rest.any():
+        return np.zeros((0, 4), int)
+    boxes = label_strokes(rest).boxes
     return boxes[(boxes[:, 2:].min(axis=1) >= DOT_SIZE * width) & (boxes[:, 2:].max(axis=1) <= 4 * width)]
 
 

@@ -53,6 +53,9 @@ def mnist_normalise(ink: np.ndarray) -> np.ndarray:
     if max(ink.shape) < 80:  # enlarge first, so that widths can be set finely
         factor = 80 / max(ink.shape)
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    elif max(ink.shape) > 160:  # and no finer than that, which takes time
+        height, width = (max(1, round(side * 160 / max(ink.shape))) for side in ink.shape)
+        ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     grow = round((0.085 * max(ink.shape) - stroke_width(ink > 0.5)) / 2)
     if grow > 0:
         ink = cv2.dilate(np.pad(ink, grow), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))

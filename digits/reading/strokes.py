@@ -52,6 +52,8 @@ def label_strokes(mask: np.ndarray) -> Strokes:
 
 def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
     """Return `strokes` with only those where `keep` (n,) bool."""
+    if keep.all():
+        return strokes
     number = np.zeros(len(keep) + 1, np.int32)
     number[1:][keep] = np.arange(1, keep.sum() + 1)
     return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])

@@ -90,9 +90,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     Returns:
         list of (Strokes, cost of this version).
     """
-    hairlines = add_hairlines(ink.strength, ink.mask)
-    mask = ink.mask if hairlines is None else hairlines
-    plain = label_strokes(mask)
+    bold = label_strokes(ink.mask)
+    hairlines = add_hairlines(ink.strength, bold)
+    plain = bold if hairlines is None else label_strokes(hairlines)
     framed, alone = ruled_paper.frames(plain)
     sets: list[tuple[Strokes, float]] = []
     if not framed.any() or alone:
@@ -105,7 +105,7 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         rest, printed = without
         sets = [(label_strokes(rest), 0.0 if printed else BAR_COST), (plain, BAR_COST if printed else 0.0)]
     if hairlines is not None:
-        sets.append((label_strokes(ink.mask), BOLD_COST))
+        sets.append((bold, BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
         strokes = label_strokes(cut_out(strength, ink.covered))
         framed, _ = ruled_paper.frames(strokes)
