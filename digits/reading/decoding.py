@@ -17,7 +17,7 @@ from digits.reading.candidates import Layout, find_candidates
 from digits.reading.records import make_record
 from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, read_word
 
-MIN_CONFIDENCE = 0.8  # a number below this confidence is unsure; chosen on handwriting kept for development
+MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
 MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone

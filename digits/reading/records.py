@@ -1,6 +1,6 @@
 """What is told about an image: the text of its numbers, the signs between them, and the ink in which no digit was read.
 
-    record = make_record(layout, probabilities, numbers, words, min_confidence=0.8, top_k=3)
+    record = make_record(layout, probabilities, numbers, words, min_confidence=0.85, top_k=3)
 
 Pure functions.
 """
