@@ -71,7 +71,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         type=number(float, 0, 1),
         metavar="P",
         help="a text whose confidence is less is reported as unsure, 0 to 1; confidence is the chance that the whole text "
-        "is right (default: 0.85, chosen on real handwriting). Where no number reaches 2 %%, there is no digit",
+        "is right (default: 0.85, chosen on real handwriting). Where no number reaches 3 %%, there is no digit",
     )
     parser.add_argument(
         "--invert",

@@ -89,7 +89,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
             parser.error("--fine-tune needs --data: your own images")
         if os.path.realpath(arguments.model) in map(os.path.realpath, (DEFAULT_MODEL, arguments.fine_tune)):
             parser.error("--fine-tune needs --model: another path than that of the model to start from or the default model")
-        for name in ("preset", "limit", "validation_size", "strategy"):  # it has its own; and it takes half a minute on one device
+        for name in ("preset", "limit", "validation_size", "strategy"):  # it has its own; and it takes a minute on one device
             if getattr(arguments, name) != parser.get_default(name):
                 parser.error(f"--fine-tune takes no --{name.replace('_', '-')}")
     arguments.options = command_line.options_of(arguments, parser, without=("resume", "restart"))

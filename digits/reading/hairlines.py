@@ -17,6 +17,8 @@ FAINTEST = 0.16  # of the median strength of the bold strokes
 GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations
 REACH = 1.0  # of a hairline from bold strokes, in stroke widths; a shorter one is the soft edge of a stroke
 LONGEST = 1.3  # of a hairline, in heights of the writing; what is longer and straight is a ruled line
+RULE = 0.7  # of the least strength of a hairline: a ruled line is followed where it is fainter, too
+LEAST_DENSE = 0.6  # of a ruled line is seen, at least
 MOST_BROKEN = 3  # writing is at most so many times as high as its largest bold stroke
 
 
@@ -48,7 +50,7 @@ def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: 
     levels = np.clip(strength, 0, 255).astype(np.uint8)  # five times as quick as floats
     ridge = cv2.morphologyEx(levels, cv2.MORPH_TOPHAT, np.ones((odd(2 * width),) * 2))
     least = max(FAINTEST * quantile(strength[mask], 0.5), GRAIN_FACTOR * noise_level(strength))
-    faint = (ridge > least) & ~cut_rules((ridge > least) | mask, length)
+    faint = (ridge > least) & ~find_rules((ridge > RULE * least) | mask, length)
     joined = cv2.morphologyEx((faint & ~mask).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((odd(width / 2),) * 2))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     touching = np.zeros(count, bool)
@@ -63,11 +65,12 @@ def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: 
     return hysteresis(whole > 0, mask)
 
 
-def cut_rules(mask: np.ndarray, length: int) -> np.ndarray:
-    """Return the (h, w) bool mask of what lies on level or upright lines of more than `length` pixels."""
-    lines = np.zeros(mask.shape, np.uint8)
-    for thick, along in ((np.ones((5, 1)), np.ones((1, length))), (np.ones((1, 5)), np.ones((length, 1)))):
-        thickened = cv2.dilate(mask.astype(np.uint8), thick)
-        if np.count_nonzero(thickened, axis=along.shape.index(length)).max(initial=0) >= length:  # else opening leaves nothing
-            lines |= cv2.morphologyEx(thickened, cv2.MORPH_OPEN, along)
-    return lines > 0
+def find_rules(mask: np.ndarray, length: int) -> np.ndarray:
+    """Return the (h, w) bool mask of what lies on level or upright lines, with gaps, of `length` pixels or more."""
+    lines = np.zeros(mask.shape, bool)
+    for thick, along in (((1, 5), (length, 1)), ((5, 1), (1, length))):
+        thickened = cv2.dilate(mask.astype(np.uint8), np.ones(thick[::-1]))
+        dense = cv2.boxFilter(thickened, cv2.CV_32F, along) > LEAST_DENSE
+        if dense.any():
+            lines |= (cv2.dilate(dense.astype(np.uint8), np.ones(along[::-1])) > 0) & (thickened > 0)
+    return lines

@@ -17,7 +17,7 @@ from digits.reading.thresholds import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which other words are more
-LEAST_EVIDENCE, MOST_EVIDENCE = -4.0, 1.5  # for a number, of one digit, as a log-odds
+LEAST_EVIDENCE, MOST_EVIDENCE = -3.5, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
 CUT_EVIDENCE = 0.15  # less for each stroke width of ink that is cut through
 LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its line, per such height
@@ -27,7 +27,7 @@ DOT_EVIDENCE = 3.0  # less for each dot above a stroke: an i or a j
 AMONG_WORDS = 0.5  # confidence that a number needs where there are words that hardly are numbers
 DOUBTFUL = -2.5  # evidence of a word that hardly is a number
 SURE_EVIDENCE = 1.5  # of a word that is surely a number
-JUNK_EVIDENCE = 3.0  # against a number, in nats, for a piece as high as the line that is no digit
+JUNK_EVIDENCE = 6.0  # against a number, in nats, for a piece as high as the line that is no digit
 SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
