@@ -4,7 +4,7 @@ To add a form, add a line to a table. A shape is strokes parted by "/", each a l
 in hundredths of a square, y downwards. A stroke is a smooth curve (Catmull & Rom 1974) with a corner at each
 point marked "!"; a leading L makes all its points corners. Two shapes with ">" between them have the same
 points, and each image lies somewhere between the two. What tells a 1 with a flag from a 7: the flag falls
-by more than about 30 degrees from the top of the stem, a 7's bar by less than 20.
+by more than about 25 degrees from the top of the stem, a 7's bar by less than 20.
 """
 
 # label, weight, name, boldest pen (share of the digit's height), shape
