@@ -109,8 +109,8 @@ def main(argv=None):
         f"| one worker, {SHARE} images a step | {1e3 * alone:.1f} | {SHARE / alone:.0f} |",
         f"| two workers, {2 * SHARE} images a step | {1e3 * together:.1f} | {2 * SHARE / together:.0f} |",
         "",
-        f"Communication and waiting: {1e3 * (together - alone):.1f} ms, {1 - alone / together:.0%} of a step of two workers "
-        f"(single rounds: {', '.join(f'{1 - a / b:.0%}' for a, b in zip(one, two))}). "
+        f"Communication and waiting: {1e3 * (together - alone):.1f} ms, {100 - 100 * alone / together:.0f} % of a step of two "
+        f"workers (single rounds: {', '.join(f'{100 - 100 * a / b:.0f} %' for a, b in zip(one, two))}). "
         f"The gradients are {gradient_bytes / 1e6:.2f} MB.",
         "",
         "What that predicts: a ring all-reduce sends 2 (n - 1) / n times the gradients out of each of n workers "
@@ -122,9 +122,8 @@ def main(argv=None):
     for name, bits_per_second in NETWORKS.items():
         wire = 2 * 15 / 16 * 8 * gradient_bytes / bits_per_second
         step, long_step = together + wire, 1024 / SHARE * alone + together - alone + wire
-        lines.append(
-            f"| {name} | {1e3 * wire:.1f} | {1e3 * step:.1f} | {alone / step:.0%} | {1024 / SHARE * alone / long_step:.0%} |"
-        )
+        efficiency, with_more = 100 * alone / step, 100 * 1024 / SHARE * alone / long_step
+        lines.append(f"| {name} | {1e3 * wire:.1f} | {1e3 * step:.1f} | {efficiency:.0f} % | {with_more:.0f} % |")
     text = "\n".join(lines) + "\n"
     tables.publish(text, arguments.table)
     return 0

@@ -138,7 +138,7 @@ def main(argv=None):
 
 | | median | min | max |
 |---|---|---|---|
-| keras.io's example (test accuracy {accuracy:.2%}), seconds | {rows[0]} |
+| keras.io's example (test accuracy {100 * accuracy:.2f} %), seconds | {rows[0]} |
 | `train.py --preset quick`, seconds | {rows[1]} |
 | ratio, pair by pair | {rows[2]} |
 
