@@ -37,6 +37,7 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
+        unclear: whether it may be a slash as well as a 1.
     """
 
     line: int
@@ -47,6 +48,7 @@ class Candidate(NamedTuple):
     height: float
     thickness: float
     left_out: float = 0.0
+    unclear: bool = False
 
 
 class Mark(NamedTuple):
@@ -207,7 +209,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
         start = len(candidates)
         specks = small_ink(ink.mask, strokes, width)
         for line in [] if one_digit else group_lines(strokes.boxes):
-            signs, line = find_signs(strokes, line, specks)
+            signs, line, unclear = find_signs(strokes, line, specks)
             if len(line) == 0:
                 continue
             height = line_height(strokes.boxes[line])
@@ -252,6 +254,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                             h / height,
                             greatest_width(mask) / max(h, w),
                             share_left_out(mask, [i for i, *_ in run], strokes),
+                            last == first and run[0][0] in unclear,
                         )
                     )
         if all(c.left_out for c in candidates[start:]):

@@ -74,7 +74,7 @@ class DigitReader:
                 i = choose_single(layout, confidences[these])
                 c = layout.candidates[i]
                 words: list[Word] = []
-                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0.0), confidences[these][i])]
+                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0, 0.0), confidences[these][i])]
             else:
                 numbers, words = choose_numbers(layout, digits[these], confidences[these])
             least = 0.0 if single else self.min_confidence

@@ -1,6 +1,6 @@
 """Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash or plus.
 
-    found, rest = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
+    found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
 A sign is told by its shape and by its place in the line, not by the network, which knows only digits: a slash is read as a
 1, a plus as a 4. Pure functions from array to array; NumPy and OpenCV only.
@@ -18,6 +18,7 @@ SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
+LONGER = 0.3  # spreads of height: a slash that is not higher than the digits by as many may be a 1
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -34,7 +35,7 @@ class Sign(NamedTuple):
     box: tuple[int, int, int, int]
 
 
-def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[list[Sign], np.ndarray]:
+def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[list[Sign], np.ndarray, set[int]]:
     """Find the signs in one line of writing.
 
     Args:
@@ -43,17 +44,21 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         specks: (n, 4) boxes x, y, width, height of ink too small to be a stroke; those in the line may be dots.
 
     Returns:
-        (list of Sign from left to right, indices of the other strokes).
+        (list of Sign from left to right, indices of the other strokes, those of them that may be a 1 or a slash).
     """
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
-    signs, rest = [], []
+    signs, rest, unclear = [], [], set()
     for i in line:
         box = strokes.boxes[i]
         mask = strokes.labels[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] == i + 1
         character = name_sign(mask, box, strokes.boxes[[j for j in tall if j != i]], height)
-        if character == "1" and is_slash(i, tall, strokes, height):
-            character = "/"
+        if character == "1":
+            leans, rises = compare_with_digits(i, tall, strokes, height)
+            if leans and rises:
+                character = "/"
+            elif leans:
+                unclear.add(int(i))
         if character and character != "1":
             signs.append(Sign(character, tuple(box.tolist())))
         else:
@@ -62,7 +67,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     for box in specks:
         if x0 < box[0] and box[0] + box[2] < x1 and (character := name_dot(box, strokes.boxes[tall], height)):
             signs.append(Sign(character, tuple(box.tolist())))
-    return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int)
+    return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
 
 
 def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: float) -> str:
@@ -166,14 +171,20 @@ def lean(mask: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(-(x * y).mean(), max((y * y).mean(), 1e-9))))
 
 
-def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
-    """Tell whether a straight stroke is a slash and no 1: between digits, longer than they are, or leaning further."""
+def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float) -> tuple[bool, bool]:
+    """Compare a straight stroke with the digits on both sides of it.
+
+    A slash leans further to the right and is longer; a 1 may lean as far. (False, False) where there are no digits beside it.
+
+    Returns:
+        (whether it leans so far, or is so long and leans, that it may be a slash, whether it is longer than the digits).
+    """
     x0, x1 = strokes.boxes[i][0], strokes.boxes[i][0] + strokes.boxes[i][2]
     own = (x0 + x1) / 2
     before = [x0 - other[0] - other[2] for other in strokes.boxes[tall] if other[0] + other[2] / 2 < own]
     after = [other[0] - x1 for other in strokes.boxes[tall] if other[0] + other[2] / 2 > own]
     if min(before, default=math.inf) > NEAR * height or min(after, default=math.inf) > NEAR * height:
-        return False
+        return False, False
 
     def lean_of(j):
         bx, by, w, h = strokes.boxes[j]
@@ -186,4 +197,4 @@ def is_slash(i: int, tall: list[int], strokes: Strokes, height: float) -> bool:
     further = (lean_of(i) - usual) / spread
     digit = float(np.quantile(strokes.boxes[others, 3], 0.7))  # among small letters, a 1 is longer than most
     longer = (strokes.boxes[i][3] / digit - 1) / HEIGHT_SPREAD
-    return min(further, 3) + min(longer, 3) > SLASH and further > 0.2 and longer > 0.3
+    return bool(min(further, 3) + min(longer, 3) > SLASH and further > 0.2), bool(longer > LONGER)

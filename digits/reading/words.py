@@ -35,6 +35,7 @@ DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is no
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
+UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a slash
 CUT_DOUBT = 0.08  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
 
 
@@ -49,6 +50,7 @@ class Word(NamedTuple):
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
         tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
+        unclear: how many of its digits may be slashes.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -60,6 +62,7 @@ class Word(NamedTuple):
     cuts: float
     height: float
     tallest: float
+    unclear: int
     evidence: float
 
 
@@ -91,7 +94,8 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
     numbers, read = [], []
     for word in words:
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
-        confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-CUT_DOUBT * word.cuts)
+        doubt = CUT_DOUBT * word.cuts + UNCLEAR_DOUBT * word.unclear
+        confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-doubt)
         numbers.append(Number(word, confidence))
         if word.chosen and word.evidence + odds >= 0 and (confidence >= AMONG_WORDS or not doubtful):
             read.append(numbers[-1])
@@ -169,7 +173,8 @@ def read_word(
         evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tallest / quantile(heights, 0.9))
         evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / tallest)
     height = float(sum(heights[first : last + 1]))
-    return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, evidence)
+    unclear = sum(candidates[i].unclear for i in chosen)
+    return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, unclear, evidence)
 
 
 def digit_evidence(digit: int, probability: float) -> float:

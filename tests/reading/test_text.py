@@ -157,6 +157,12 @@ def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
         assert 0 <= x0 < x1 and HEIGHT * 0.8 <= y0 < y1 <= HEIGHT * 2.3
 
 
+def test_a_slash_no_higher_than_the_digits_is_never_surely_a_one(reader, monkeypatch):
+    monkeypatch.setitem(SIGNS, "/", [[(0.05, 1.0), (0.45, 0.0)]])
+    record = read(reader, written("12/05/2026"))
+    assert record["text"] == "12 05 2026" or record["unsure"]
+
+
 def test_a_minus_is_told(reader):
     record = read(reader, written("-58"))
     assert record["text"] == "58" and record["separators"][0]["sign"] == "-" and record["separators"][0]["after"] == -1
@@ -176,6 +182,7 @@ def test_a_one_that_leans_far_is_no_slash(reader):
         compose.draw(coverage, digit, 40 + 60 * k, 60, 60, pen=7, slant=slant)
     record = read(reader, coverage)
     assert (record["text"], record["separators"]) == ("2019", [])
+    assert record["unsure"]  # a slash as high as the digits looks the same
 
 
 def test_ink_that_is_no_digit_is_told_with_its_box(reader):
