@@ -1,7 +1,7 @@
 """Train the digit recogniser and save it.
 
     python train.py                                    # full training on MNIST: models/mnist_cnn.keras
-    python train.py --preset quick                     # a minute or so
+    python train.py --preset quick                     # two minutes or so
     python train.py --limit 3000 --epochs 2 --model models/try.keras
     python train.py --data my_digits/ --model models/mine.keras
     python train.py --fine-tune --data my_digits/ --model models/mine.keras    # teach the default model your own hand
