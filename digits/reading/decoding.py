@@ -22,6 +22,7 @@ MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
+MOST_COST = 10.0  # in nats; a version that is less probable than this, such as a page of text as one digit, is not read
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
@@ -119,6 +120,8 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
     costs: dict[int, float] = {}  # of each version
     words: dict[int, list[Word]] = {}
     for number, line in enumerate(layout.lines):
+        if line.cost > MOST_COST:
+            continue
         costs.setdefault(line.version, line.cost)
         costs[line.version] += LINE_COST
         for first, last in line.words:

@@ -244,6 +244,17 @@ def test_versions_that_read_otherwise_lower_the_confidence(other, confidence):
     assert number.confidence == pytest.approx(confidence, abs=0.02)
 
 
+@pytest.mark.parametrize("cost, read", [(120.0, False), (2.0, True)])
+def test_a_version_that_is_all_but_impossible_is_not_read(cost, read):
+    """Letters, of which none is a digit; but all the ink of the page together is taken for a 7."""
+    box = np.array([[0, 0, 20, 28]], np.int32)
+    lines = [candidates.Line(k, k * cost, np.ones(1), box, np.zeros(1, bool), [(0, 0)], []) for k in (0, 1)]
+    members = [candidates.Candidate(k, 0, 0, 0.0, 0.0, 1.0, 0.1) for k in (0, 1)]
+    layout = candidates.Layout(np.ones((2, 28, 28), np.uint8), box.repeat(2, axis=0), members, lines, 0.0)
+    numbers, _ = choose_numbers(layout, [3, 7], [0.1, 0.999])
+    assert any(number.confidence > 0.9 for number in numbers) == read
+
+
 def test_dynamic_programming_takes_the_likeliest_pieces():
     """Two pieces that are each sure as a digit beat their union, and the other way round."""
     pieces = [
