@@ -178,6 +178,7 @@ def test_a_model_that_cannot_be_calibrated(one_image, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["mine", "s.keras"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, words",
     [

@@ -38,6 +38,7 @@ def test_training_hides_a_share_of_the_last_features(options, share):
     assert hidden.sum() / (np.asarray(given) != 0).sum() == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_script_prints_the_layers_and_nothing_else():
     done = run("model.py")
     assert (done.returncode, done.stderr) == (0, "") and "conv_1a" in done.stdout and "Total params" in done.stdout

@@ -137,6 +137,7 @@ def test_tensorboard_gets_the_history(small_data, tmp_path):
         assert float(tf.make_ndarray(tensor.tensor_proto)) == pytest.approx(history[name])
 
 
+@pytest.mark.slow
 def test_tensorboard_that_is_not_installed(small_data, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorboard'] = None")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -175,6 +176,7 @@ def test_full_disk_in_the_litert_export(trained, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_full_disk_through_the_command_line(small_data, tmp_path):
     def limit():
         import resource
@@ -195,6 +197,7 @@ def test_read_only_folder(tmp_path):
     assert os.listdir(folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, words",
     [

@@ -17,6 +17,7 @@ def test_saved_and_reloaded_gives_the_same_bits(tiny, tiny_path, mnist):
     assert np.array_equal(keras_model.predict(loaded, images), keras_model.predict(tiny, images))
 
 
+@pytest.mark.slow
 def test_the_way_to_load_a_model_is_in_model_py_too(tiny_path):
     """And nothing appears on standard error, which TensorFlow fills at its start."""
     done = run_code("import sys\nfrom model import load_model\nprint(load_model(sys.argv[1]).name)", tiny_path)

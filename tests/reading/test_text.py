@@ -57,6 +57,7 @@ PAGES: list[str | int] = ["DejaVuSans.ttf", "DejaVuSerif.ttf", "STIXGeneral.ttf"
 PAGES += [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX]
 
 
+@pytest.mark.slow
 def test_pages_of_text_hold_no_number(reader, shipped_model):
     records = [read(reader, page(font)) for font in PAGES]
     assert [record["text"] for record in records].count("") >= len(PAGES) - 1

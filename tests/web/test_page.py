@@ -14,6 +14,7 @@ from helpers import ROOT, run
 EXAMPLES = ROOT / "images" / "examples"
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=60_000)  # a machine may be busy with much else
+pytestmark = pytest.mark.slow
 
 
 def curves(page, digit, x, y, height):

@@ -207,6 +207,7 @@ def test_folder_that_cannot_be_written_is_told(tmp_path):
         Corrections(tmp_path / "4")
 
 
+@pytest.mark.slow
 def test_many_at_once_get_the_answers_of_one_after_another(app):
     images = [(EXAMPLES / name).read_bytes() for name in ("seven.png", "number.jpg")] + [b"no image", SEVEN[:300]]
     expected = [app.json("POST", "/read", image) for image in images]
