@@ -193,8 +193,8 @@ def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, 
         record |= {"before": before._asdict(), "after": after._asdict()}
     model_files.save(model, arguments.model, record)
     print(
-        f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}), trained in "
-        f"{duration(record['duration_seconds'])}.\nThe model is {target}; next: {next_command(arguments)}"
+        f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}, with the lowest "
+        f"val_loss), trained in {duration(record['duration_seconds'])}.\nThe model is {target}; next: {next_command(arguments)}"
     )
     return 0
 

@@ -37,7 +37,7 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
-        unclear: whether it may be a slash as well as a 1.
+        unclear: whether it may be a slash or a bracket as well as a 1.
     """
 
     line: int

@@ -19,6 +19,7 @@ from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, f
 
 MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
 MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
+CLUTTERED = 0.5  # chance that the one digit in such an image is what was found
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.42  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
@@ -75,11 +76,11 @@ class DigitReader:
                 i = choose_single(layout, confidences[these])
                 c = layout.candidates[i]
                 words: list[Word] = []
-                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0, 0.0), confidences[these][i])]
+                certain = CLUTTERED if layout.clutter > MOST_CLUTTER else 1.0
+                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0, 0.0), certain * confidences[these][i])]
             else:
                 numbers, words = choose_numbers(layout, digits[these], confidences[these])
-            least = 0.0 if single else self.min_confidence
-            records.append(make_record(layout, probabilities[these], numbers, words, least, top_k))
+            records.append(make_record(layout, probabilities[these], numbers, words, self.min_confidence, top_k, single))
         return records
 
 

@@ -217,9 +217,13 @@ class ImageReader:
 
 def _complete(record, layout, reading):
     """Put a reading of `DigitReader` into the record of its page. Returns what the network saw of each digit."""
+    from digits.reading.decoding import MOST_CLUTTER
+
     images = reading.pop("images")
     name = printable(record["file"] or "the image")
     record.update(reading, notes=record["notes"] + [f"{name} {note}" for note in reading.pop("notes")])
+    if layout.clutter > MOST_CLUTTER and not record["digits"]:
+        record["notes"].append(f"{name} has no plain paper around its strokes, as a photograph of things; crop it to the writing.")
     if layout.crowded and record["digits"]:
         record["notes"].append(
             f"{name} has more strokes than are looked at; the smallest were left out. Crop it and read the parts."

@@ -19,13 +19,19 @@ MOST_NOTES = 3  # about ink that was left out
 
 
 def make_record(
-    layout: Layout, probabilities: np.ndarray, numbers: list[Number], words: list[Word], min_confidence: float, top_k: int
+    layout: Layout,
+    probabilities: np.ndarray,
+    numbers: list[Number],
+    words: list[Word],
+    min_confidence: float,
+    top_k: int,
+    single: bool = False,
 ) -> dict:
     """Return the record of one image; see `DigitReader.read_layouts`. `words` are all of which some are `numbers`."""
     record: dict = {"text": "", "confidence": None, "unsure": False, "digits": [], "separators": [], "guess": None, "notes": []}
     whole = math.prod(number.confidence for number in numbers)
     text, separators, minus = spell(layout, probabilities.argmax(axis=1).tolist(), numbers)
-    if numbers and max(number.confidence for number in numbers) < min(LEAST_CONFIDENCE, min_confidence):
+    if numbers and not single and max(number.confidence for number in numbers) < min(LEAST_CONFIDENCE, min_confidence):
         if whole >= GUESS:
             record["guess"] = {"text": text, "confidence": whole}
         numbers = []

@@ -19,6 +19,7 @@ LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at le
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
 LONGER = 0.3  # spreads of height: a slash that is not higher than the digits by as many may be a 1
+BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -44,7 +45,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         specks: (n, 4) boxes x, y, width, height of ink too small to be a stroke; those in the line may be dots.
 
     Returns:
-        (list of Sign from left to right, indices of the other strokes, those of them that may be a 1 or a slash).
+        (list of Sign from left to right, indices of the other strokes, those of them that may be a 1 or else a slash or a bracket).
     """
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
@@ -59,6 +60,9 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
                 character = "/"
             elif leans:
                 unclear.add(int(i))
+        others = [strokes.boxes[j][3] for j in tall if j != i]
+        if not character and others and box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others):
+            unclear.add(int(i))
         if character and character != "1":
             signs.append(Sign(character, tuple(box.tolist())))
         else:

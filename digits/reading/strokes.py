@@ -59,6 +59,14 @@ def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
     return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])
 
 
+def drop_frame(strokes: Strokes) -> Strokes:
+    """Drop what lies along the frame of an image with all its length: no pen stroke, but something half outside the image."""
+    edges = np.zeros(len(strokes.areas) + 1, int)
+    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
+        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
+    return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
+
+
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
     """Drop what runs into the frame of an image beside digits that do not.
 
@@ -74,12 +82,7 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     """
     if len(strokes.areas) == 0:
         return strokes, 0.0
-    edges = np.zeros(len(strokes.areas) + 1, int)
-    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
-        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
-    # Whoever lies along the frame with all its length is no pen stroke but something half outside the image.
-    outside = edges[1:] > 0.85 * strokes.boxes[:, 2:].max(axis=1)
-    strokes = keep_strokes(strokes, ~outside)
+    strokes = drop_frame(strokes)
     if len(strokes.areas) == 0:
         return strokes, 1.0
     _, _, width, height = strokes.boxes.T

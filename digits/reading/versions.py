@@ -15,13 +15,14 @@ from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
 from digits.reading.ink import Ink, cut_out
 from digits.reading.lines import level_slant
-from digits.reading.strokes import Strokes, drop_border, drop_specks, keep_strokes, label_strokes, touched_sides, turn
+from digits.reading.strokes import Strokes, drop_border, drop_frame, drop_specks, keep_strokes, label_strokes, touched_sides, turn
 from digits.reading.thresholds import border_share
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
 DROPPED_COST = 4.0  # for taking what touches the border of the image away, if it were all of the ink
-BORDER_COST = 1.5  # for keeping it
+KEPT_COST = 1.0  # for keeping it
+BORDER_COST = 1.5  # ... as a part of one digit
 BAR_COST = 1.5  # for keeping a printed bar under the writing, or for taking one of the pen's own away
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
@@ -69,6 +70,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             continue
         cost += DROPPED_COST * dropped + uncertain
         versions.append(Version(kept, back, cost))
+        if dropped:  # a tight crop of a number touches the border, too
+            versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
         angle = level_slant(kept.boxes)
         if angle:
             turned, inverse = turn(kept.labels > 0, angle)

@@ -7,6 +7,7 @@ Nearly all digits of a number are sure, as high as its line and whole; letters a
 as a log-odds, and where many words are none, a number has to be surer. Pure functions.
 """
 
+import collections
 import math
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from digits.reading.thresholds import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which other words are more
+OTHER_LINES = 0.5  # of a word that stands in another line counts
 LEAST_EVIDENCE, MOST_EVIDENCE = -3.5, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
 CUT_EVIDENCE = 0.15  # less for each stroke width of ink that is cut through
@@ -35,7 +37,7 @@ DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is no
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
-UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a slash
+UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a slash or a bracket
 CUT_DOUBT = 0.08  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
 
 
@@ -50,7 +52,7 @@ class Word(NamedTuple):
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
         tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
-        unclear: how many of its digits may be slashes.
+        unclear: how many of its digits may be slashes or brackets.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -90,9 +92,11 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         for word in words
     ]
     doubtful = sum(word.evidence < DOUBTFUL for word in words)
-    odds = WORD_ODDS - CONTEXT * math.log(1 + doubtful)
+    beside = collections.Counter(word.line for word in words if word.evidence < DOUBTFUL)
     numbers, read = [], []
     for word in words:
+        others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line])
+        odds = WORD_ODDS - CONTEXT * math.log(1 + others)
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
         doubt = CUT_DOUBT * word.cuts + UNCLEAR_DOUBT * word.unclear
         confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-doubt)
@@ -173,7 +177,7 @@ def read_word(
         evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tallest / quantile(heights, 0.9))
         evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / tallest)
     height = float(sum(heights[first : last + 1]))
-    unclear = sum(candidates[i].unclear for i in chosen)
+    unclear = sum(candidates[i].unclear and digits[i] in (1, 7) for i in chosen)
     return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, unclear, evidence)
 
 

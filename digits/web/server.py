@@ -103,9 +103,11 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """Return a request's body.
 
     Raises:
-        HTTPException: it is longer than `limit` bytes (413), did not arrive within `seconds` (408), or not at all (400).
+        HTTPException: it is longer than `limit` bytes (413), did not arrive within `seconds` (408), not at all, or is a form (400).
     """
     too_long = HTTPException(413, f"that is more than {limit / (1 << 20):.3g} MiB; save it as a smaller image.")
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise HTTPException(400, "the request is a form; send the image itself as its body (curl --data-binary @photo.jpg).")
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limit:
         raise too_long

@@ -223,6 +223,25 @@ def test_min_confidence_decides(network):
     assert DigitReader(doubtful, min_confidence=1).read([image], single=True)[0]["text"] == "7"
 
 
+@pytest.mark.parametrize("cut", [0, 2])
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_number_that_touches_the_edges_of_its_crop_is_read_whole(reader, cut, invert):
+    coverage = compose.number("38059", (200, 600), 120, x=40, y=40, gap=0.8)
+    rows, columns = np.flatnonzero((coverage > 0.5).any(axis=1)), np.flatnonzero((coverage > 0.5).any(axis=0))
+    tight = coverage[rows[0] + cut : rows[-1] + 1 - cut, columns[0] + cut : columns[-1] + 1 - cut]
+    image = compose.write(tight, compose.paper(tight.shape))
+    assert reader.read([255 - image if invert else image])[0]["text"] == "38059"
+
+
+def test_a_single_digit_can_be_unsure():
+    def network(images):
+        return np.full((len(images), 10), 0.07, np.float32) + 0.3 * np.eye(10, dtype=np.float32)[7]
+
+    image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
+    (record,) = DigitReader(network).read([image], single=True)
+    assert record["text"] == "7" and record["unsure"] and record["confidence"] == pytest.approx(0.37, abs=0.01)
+
+
 def test_what_is_too_uncertain_is_a_guess():
     def network(images):
         return np.full((len(images), 10), 0.09, np.float32) + 0.1 * np.eye(10, dtype=np.float32)[7]

@@ -100,6 +100,14 @@ def test_numbers_among_words(reader, parts, wanted, shipped_model):
     assert record["notes"] and all("taken for no digit" in note for note in record["notes"])
 
 
+def test_a_number_below_lines_of_print_is_found(reader, shipped_model):
+    text = page("DejaVuSans.ttf")[:230]
+    below = np.zeros((200, text.shape[1]))
+    for k, digit in enumerate("48213"):
+        compose.draw(below, int(digit), 60 + 80 * k, 50, 90, pen=10)
+    assert read(reader, np.vstack([text, below]))["text"] == "48213"
+
+
 def stroke(coverage, points, pen=7):
     array = np.zeros(coverage.shape, np.uint8)
     cv2.polylines(array, [np.round(np.array(points) * 16).astype(np.int32)], False, 255, pen, cv2.LINE_AA, 4)
@@ -162,6 +170,15 @@ def test_a_slash_no_higher_than_the_digits_is_never_surely_a_one(reader, monkeyp
     monkeypatch.setitem(SIGNS, "/", [[(0.05, 1.0), (0.45, 0.0)]])
     record = read(reader, written("12/05/2026"))
     assert record["text"] == "12 05 2026" or record["unsure"]
+
+
+def test_brackets_are_never_surely_ones(reader):
+    coverage = written("  42  ")
+    for x, bulge in ((75, -1), (235, 1)):
+        arc = [(x + bulge * 14 * np.cos(t), 1.5 * HEIGHT + 0.75 * HEIGHT * np.sin(t)) for t in np.linspace(-1.2, 1.2, 20)]
+        stroke(coverage, arc)
+    record = read(reader, coverage)
+    assert record["text"] == "42" or record["unsure"]
 
 
 def test_a_minus_is_told(reader):

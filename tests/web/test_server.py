@@ -227,3 +227,9 @@ def test_flood_of_long_bodies_takes_no_memory(app):
             time.sleep(0.02)
     assert {one.result()[0] for one in under_way} == {400}
     assert most - before < 300, "40 bodies of 19 MiB are 760 MiB"
+
+
+def test_a_form_in_place_of_an_image_is_explained(app):
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + SEVEN + b"\r\n--x--\r\n"
+    status, answer = app.json("POST", "/read", form, **{"Content-Type": "multipart/form-data; boundary=x"})
+    assert status == 400 and "--data-binary" in answer["error"]
