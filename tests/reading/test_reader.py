@@ -118,3 +118,8 @@ def test_beside_modules_of_the_same_names_and_from_any_folder(tmp_path):
         process = subprocess.run([sys.executable, program / "main.py"], capture_output=True, text=True, cwd=folder)
         assert process.stderr == "" and process.returncode == 0
         assert json.loads(process.stdout) == ["407", ["407"], 20, False]
+
+
+def test_why_an_image_without_plain_paper_is_not_read_is_told():
+    record = read_image(ROOT / "images" / "examples" / "blank.jpg")
+    assert record["text"] == "" and any("no plain paper" in note for note in record["notes"])
