@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
 from digits.reading.image_loader import load_image
 from digits.reading.image_paths import find_images

@@ -150,27 +150,17 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
             metrics=[recipe.accuracy],
         )
     device.share(model, settings, progress)  # where a training is resumed, or several machines train
-    print(
-        f"{printable(data.name)}: {len(data.images)} training images, {len(images) - len(data.images)} synthetic digits and "
-        f"negatives, {settings.validation_size} validation images\n"
-        f"{model.count_params()} parameters, training on {devices.describe(device)}",
-        flush=True,
-    )
-    device.fit(
-        model,
-        batches,
-        epochs=settings.epochs,
-        first_epoch=progress.epochs,
-        callbacks=[
-            callbacks.BestWeights(*data.validation, progress, data.own.validation if data.own else None),
-            *callbacks.tensorboard(arguments.tensorboard),
-            callbacks.Checkpoint(arguments.model, settings, progress),
-            callbacks.Report(progress),
-        ],
-    )
+    print(data.summary(added=len(images) - len(data.images)))
+    print(f"{model.count_params()} parameters, training on {devices.describe(device)}", flush=True)
+    after_each_epoch = [
+        callbacks.BestWeights(*data.validation, progress, data.own.validation if data.own else None),
+        *callbacks.tensorboard(arguments.tensorboard),
+        callbacks.Checkpoint(arguments.model, settings, progress),
+        callbacks.Report(progress),
+    ]
+    device.fit(model, batches, epochs=settings.epochs, first_epoch=progress.epochs, callbacks=after_each_epoch)
     if device.is_first:
-        best = callbacks.copy_of(model)
-        best.set_weights(progress.best_weights)
+        best = callbacks.copy_of(model, progress.best_weights)
         session.status = save(best, arguments, data, record(settings, progress, best, device.replicas))
     device.barrier()  # a worker that ended before all is saved would not be there for another --resume
     session.end()

@@ -218,7 +218,7 @@ def draw_augmentation(images: np.ndarray) -> Figure:
 def draw_reading(inputs: Inputs) -> Figure:
     """Return a figure of the stages of reading a photo."""
     from digits.figures import reading
-    from digits.inference.network import load_network
+    from digits.inference.runtimes import load_network
     from digits.reading import trace
 
     steps = trace.follow(inputs.photo, load_network(inputs.model_path))

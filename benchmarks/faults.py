@@ -197,7 +197,7 @@ def try_model(path, _):
     """Load a damaged model as evaluate.py and predict.py do, and run it. Returns the kind of fault, or None."""
     import numpy as np
 
-    from digits.inference.network import KerasNetwork
+    from digits.inference.runtimes import KerasNetwork
     from digits.support.messages import UserError
 
     try:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 import tables
 from data_loader import load_dataset, load_mnist
 from digits.inference.model_files import files_of
-from digits.inference.network import LiteRTNetwork
+from digits.inference.runtimes import LiteRTNetwork
 from digits.support import command_line, files, messages
 from digits.support.command_line import Parser
 from digits.support.constants import DEFAULT_MODEL

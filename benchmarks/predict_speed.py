@@ -35,8 +35,8 @@ TIGHT_LOOP = """
 import sys, numpy as np
 from PIL import Image
 sys.path.insert(0, sys.argv[1])
-from digits.inference import network
-run = network.load_network(sys.argv[2], "litert", threads=int(sys.argv[3]))
+from digits.inference import runtimes
+run = runtimes.load_network(sys.argv[2], "litert", threads=int(sys.argv[3]))
 import os
 names = sorted(os.listdir(sys.argv[4]))
 for start in range(0, len(names), 64):

@@ -9,7 +9,7 @@ import pytest
 import data_loader
 import export
 from digits.inference import conversion, keras_model, model_files
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.support import files, messages
 from helpers import run
 

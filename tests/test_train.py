@@ -69,9 +69,9 @@ def test_record_states_the_command(training):
 
 
 def test_litert_file_is_the_same_network(trained, trained_path, mnist):
-    from digits.inference import keras_model, network
+    from digits.inference import keras_model, runtimes
 
-    litert = network.LiteRTNetwork(trained_path.with_suffix(".tflite"))
+    litert = runtimes.LiteRTNetwork(trained_path.with_suffix(".tflite"))
     assert np.abs(litert(mnist.x_test[:100]) - keras_model.predict(trained, mnist.x_test[:100])).max() < 1e-5
 
 

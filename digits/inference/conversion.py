@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.inference.keras_model import export_litert, predict
-from digits.inference.network import LiteRTNetwork
+from digits.inference.runtimes import LiteRTNetwork
 from digits.support import files, native_output
 from digits.support.messages import UserError, first_line, percent
 

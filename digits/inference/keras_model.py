@@ -3,7 +3,7 @@
     model = load_model("models/mnist_cnn.keras")      # the default model, where no path is given
     probabilities = predict(model, images)            # (N, 10); images: (N, 28, 28), 0 = paper to 255 = ink
 
-Importing this module imports TensorFlow, which takes seconds: network.py runs the same network by LiteRT.
+Importing this module imports TensorFlow, which takes seconds: runtimes.py runs the same network by LiteRT.
 """
 
 import contextlib

@@ -58,7 +58,7 @@ def draw_reading(page: Page, record: dict, digits: list[dict], images: np.ndarra
     Args:
         page: the image, with its pixels.
         record: what was read; see `reader.read_image`.
-        digits: what to draw a box around: the record's "digits", or what was refused (see `refusal.refused_digits`).
+        digits: what to draw a box around: the record's "digits", or what was refused (see `refusal_reasons.refused_digits`).
         images: (len(digits), 28, 28) uint8, what the network saw of each, ink 255 on 0.
         reason: a sentence below the title: why nothing was read.
 

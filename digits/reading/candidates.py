@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 
 from digits.reading import ink as inks
+from digits.reading.ink_versions import propose_versions, share_left_out, whole_cost, widest_gap
 from digits.reading.lines import find_dots, group_lines, line_height, split_words
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
 from digits.reading.strokes import MOST_STROKES, Strokes, cut_stroke, greatest_width, label_strokes, propose_cuts, stroke_width
-from digits.reading.versions import propose_versions, share_left_out, whole_cost, widest_gap
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut

@@ -10,8 +10,8 @@ long. NumPy and OpenCV only.
 import cv2
 import numpy as np
 
+from digits.reading.image_statistics import hysteresis, noise_level, odd, quantile
 from digits.reading.strokes import Strokes, stroke_width
-from digits.reading.thresholds import hysteresis, noise_level, odd, quantile
 
 FAINTEST = 0.16  # of the median strength of the bold strokes
 GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.reading.desk import paint_over_desk
-from digits.reading.thresholds import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
+from digits.reading.background import paint_over_desk
+from digits.reading.image_statistics import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels

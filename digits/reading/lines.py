@@ -8,7 +8,7 @@ Pure functions from array to array; NumPy only.
 
 import numpy as np
 
-from digits.reading.thresholds import quantile
+from digits.reading.image_statistics import quantile
 
 ABOVE_SIZE = 0.35  # a dot above a letter is smaller, in heights of the line
 ABOVE_GAP = 0.06  # ... and stands clear of it by this much

@@ -20,7 +20,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from digits.inference import model_files, network
+from digits.inference import model_files, runtimes
 from digits.reading.reader import BATCH_IMAGES, ImageReader, Job, Settings
 from digits.support.messages import UserError, printable
 
@@ -33,7 +33,7 @@ MAX_WORKERS = 4  # each takes about 80 MB
 
 
 def read_images(
-    images: Iterable[Source | Job], settings: Settings = Settings(), warn: Callable[[str], object] = network.print_note
+    images: Iterable[Source | Job], settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note
 ) -> Iterator[dict]:
     """Read many images. Worker processes import the main script: keep its work under `if __name__ == "__main__"`.
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from digits.inference import model_files, network
+from digits.inference import model_files, runtimes
 from digits.support.messages import UserError, printable
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Inspection(NamedTuple):
     Attributes:
         page: image_loader.Page.
         record: see `read_image`.
-        digits: the record's "digits"; where it has none, what was refused (see `refusal.refused_digits`).
+        digits: the record's "digits"; where it has none, what was refused (see `refusal_reasons.refused_digits`).
         images: (len(digits), 28, 28) uint8, what the network saw of each.
         reason: why nothing was read, as a sentence; "" where something was.
     """
@@ -91,7 +91,7 @@ def read_image(
         source: path; encoded image as bytes or binary file object; PIL image; or array (H, W), (H, W, 3) or
             (H, W, 4) of bool, uint8, uint16 or numbers 0..1 or 0..255 (see `image_loader.load_image`).
         model_path: the `.keras` file (default: the model in the box).
-        runtime: "auto", "litert" or "keras" (see `network.load_network`).
+        runtime: "auto", "litert" or "keras" (see `runtimes.load_network`).
         single: the image holds exactly one digit: answer with one, never with several or none.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
             (default: `decoding.MIN_CONFIDENCE`).
@@ -131,7 +131,7 @@ class ImageReader:
         UserError: the model cannot be read.
     """
 
-    def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = network.print_note) -> None:
+    def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note) -> None:
         from digits.reading import (
             candidates,  # here and not above: these import NumPy, OpenCV and Pillow
             decoding,
@@ -143,7 +143,7 @@ class ImageReader:
         self._loader, self._least_side = image_loader, ink.LONG_SIDE
         self._find = functools.partial(candidates.find_candidates, invert=settings.invert)
         self._digits = decoding.DigitReader(
-            network.load_network(settings.model_path, settings.runtime, warn=warn),
+            runtimes.load_network(settings.model_path, settings.runtime, warn=warn),
             invert=settings.invert,
             **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
         )
@@ -207,12 +207,12 @@ class ImageReader:
 
     def _explain(self, page: Page, layout: Layout, record: dict, images: np.ndarray) -> Inspection:
         """Return what led to a record; `images` are those of its digits."""
-        from digits.reading import refusal
+        from digits.reading import refusal_reasons
 
         if record["digits"]:
             return Inspection(page, record, record["digits"], images, "")
-        digits, images = refusal.refused_digits(layout, self._digits.network(layout.images), self._top_k)
-        return Inspection(page, record, digits, images, refusal.reason(layout, record))
+        digits, images = refusal_reasons.refused_digits(layout, self._digits.network(layout.images), self._top_k)
+        return Inspection(page, record, digits, images, refusal_reasons.reason(layout, record))
 
 
 def _complete(record, layout, reading):

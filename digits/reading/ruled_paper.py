@@ -7,8 +7,8 @@ because the bar of a 7 that spans its image looks like a ruled line. NumPy and O
 import cv2
 import numpy as np
 
+from digits.reading.image_statistics import quantile
 from digits.reading.strokes import Strokes, drop_specks, label_strokes, stroke_width
-from digits.reading.thresholds import quantile
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.reading.image_statistics import quantile
 from digits.reading.lines import group_lines
-from digits.reading.thresholds import quantile
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards

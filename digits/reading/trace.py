@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading import decoding
 from digits.reading import ink as inks
+from digits.reading.background import paint_over_desk
 from digits.reading.candidates import find_candidates
-from digits.reading.desk import paint_over_desk
 from digits.reading.image_loader import Source, load_image
+from digits.reading.ink_versions import propose_versions
 from digits.reading.records import make_record
-from digits.reading.versions import propose_versions
 
 
 class Steps(NamedTuple):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.reading.candidates import Candidate
-from digits.reading.thresholds import quantile
+from digits.reading.image_statistics import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which other words are more

@@ -48,7 +48,7 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         # Scored is a copy on one device: the model itself may be spread over several.
-        self.copy = copy_of(self.model)
+        self.copy = copy_of(self.model, self.model.get_weights())
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
@@ -124,9 +124,11 @@ class Report(keras.callbacks.Callback):
         )
 
 
-def copy_of(model: keras.Model) -> keras.Model:
-    """Return a new network like `model`, with weights of its own, on one device."""
-    return type(model).from_config(model.get_config())
+def copy_of(model: keras.Model, weights: list[np.ndarray]) -> keras.Model:
+    """Return a new network like `model` with these weights, on one device."""
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(weights)
+    return copy
 
 
 def tensorboard(folder: pathlib.Path | None) -> list[keras.callbacks.Callback]:

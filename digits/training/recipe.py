@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.support.constants import NOT_A_DIGIT, NUM_CLASSES
-from digits.training import cuts, negatives, synthetic
+from digits.training import cut_digits, negatives, synthetic
 from digits.training.augmentation import augment
 
 LABEL_SMOOTHING = 0.05  # Szegedy et al. 2016, arXiv 1512.00567
@@ -40,10 +40,10 @@ def training_set(
     parts = [(images, labels)]
     if count := int(synthetic_share * len(images)):
         beside_rests = int(REST_SHARE * count)
-        parts.append(cuts.digits_with_rests(images, labels, beside_rests, seed))
+        parts.append(cut_digits.digits_with_rests(images, labels, beside_rests, seed))
         parts.append(synthetic.draw_digits(count - beside_rests, seed))
     if count := int(negatives_share * len(images)):
-        cut = cuts.negatives_from_digits(images, labels, int(CUT_SHARE * count), seed)
+        cut = cut_digits.negatives_from_digits(images, labels, int(CUT_SHARE * count), seed)
         drawn = negatives.draw_negatives(count - len(cut), seed)
         parts.append((np.concatenate([cut, drawn]), np.full(count, NOT_A_DIGIT)))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts]).astype(np.uint8)

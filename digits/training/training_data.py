@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.support.constants import NOT_A_DIGIT
+from digits.support.messages import printable
 
 OWN_SHARE = 0.3  # of the digits: about a quarter of all, once synthetic digits and negatives have joined them
 HELD_OUT = 5  # one in so many of each digit is held out ...
@@ -87,3 +88,10 @@ class TrainingData(NamedTuple):
         repeated = np.arange(count) % len(own.images)
         images, labels = np.concatenate([images, own.images[repeated]]), np.concatenate([labels, own.labels[repeated]])
         return cls(name, checksum, images, labels, validation, own)
+
+    def summary(self, added: int) -> str:
+        """Return how many images there are, in one line; `added` synthetic digits and negatives join them."""
+        return (
+            f"{printable(self.name)}: {len(self.images)} training images, {added} synthetic digits and negatives, "
+            f"{len(self.validation[0])} validation images"
+        )

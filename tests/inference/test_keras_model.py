@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from digits.inference import keras_model, network
+from digits.inference import keras_model, runtimes
 from digits.support import files
 from digits.support.messages import UserError
 from helpers import full_disk, run_code
@@ -36,7 +36,7 @@ def test_other_shapes_are_refused(given, answer, tmp_path):
 
 def test_litert_export_answers_alike(tiny, mnist, tmp_path):
     keras_model.export_litert(tiny, tmp_path / "x.tflite")
-    answers = network.LiteRTNetwork(tmp_path / "x.tflite")(mnist.x_test[:50])
+    answers = runtimes.LiteRTNetwork(tmp_path / "x.tflite")(mnist.x_test[:50])
     assert np.abs(answers - keras_model.predict(tiny, mnist.x_test[:50])).max() < 1e-5
 
 

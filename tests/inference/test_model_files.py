@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from digits.inference import keras_model, model_files, network
+from digits.inference import keras_model, model_files, runtimes
 from digits.support import files
 from digits.support.messages import UserError
 from helpers import full_disk, history
@@ -27,7 +27,7 @@ def test_saved_files_belong_together_and_answer_alike(saved, tiny, mnist):
     images = mnist.x_test[:100]
     answers = keras_model.predict(keras_model.load_model(saved.keras), images)
     assert np.array_equal(answers, keras_model.predict(tiny, images))
-    assert np.abs(network.load_network(saved.keras, "litert")(images) - answers).max() < 1e-5
+    assert np.abs(runtimes.load_network(saved.keras, "litert")(images) - answers).max() < 1e-5
 
 
 def test_the_default_model_is_complete(shipped_model):
@@ -44,7 +44,7 @@ def test_a_full_disk_leaves_each_old_file_whole(limit, tiny, tmp_path):
         model_files.save(tiny, paths.keras, {"number": 2})
     assert sorted(os.listdir(tmp_path)) == ["x.json", "x.keras", "x.tflite"]
     keras_model.load_model(paths.keras)
-    network.LiteRTNetwork(paths.litert)
+    runtimes.LiteRTNetwork(paths.litert)
     assert files.read_json(paths.record)["number"] == 1
 
 

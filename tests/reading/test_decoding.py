@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import compose
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading import candidates, words
 from digits.reading.decoding import DigitReader, choose_numbers
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 import compose
 from data_loader import load_dataset
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
 
 SIZE = (160, 170)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import compose
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
 
 FONTS = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import compose
-from digits.inference.network import load_network
+from digits.inference.runtimes import load_network
 from digits.reading import trace
 from digits.reading.reader import read_image
 from digits.support import messages

@@ -1,10 +1,10 @@
-"""digits/reading/desk.py: paper on a desk is found, and what only looks like it is not."""
+"""digits/reading/background.py: paper on a desk is found, and what only looks like it is not."""
 
 import cv2
 import numpy as np
 import pytest
 
-from digits.reading import desk
+from digits.reading import background
 from digits.reading.reader import read_image
 
 WIDTH, HEIGHT = 1200, 900
@@ -35,8 +35,8 @@ def test_empty_sheet_on_a_desk_holds_no_digit():
 
 def test_the_desk_is_painted_over_and_the_writing_is_not():
     image = photograph((40, 60, 90))
-    painted = desk.paint_over_desk(image)
-    inside = desk.find_sheet(image)
+    painted = background.paint_over_desk(image)
+    inside = background.find_sheet(image)
     assert 0.3 < inside.mean() < 0.6
     assert np.array_equal(painted[inside], image[inside]) and painted[~inside].min() > 110 > image[~inside].mean()
 
@@ -59,4 +59,4 @@ def sheet_beyond_the_frame():
 @pytest.mark.parametrize("make", [light_zero, shaded_paper, sheet_beyond_the_frame, lambda: np.full((500, 500, 3), 200, np.uint8)])
 def test_other_images_stay_as_they_are(make):
     image = make()
-    assert desk.find_sheet(image) is None and desk.paint_over_desk(image) is image
+    assert background.find_sheet(image) is None and background.paint_over_desk(image) is image

@@ -1,9 +1,9 @@
-"""digits/training/cuts.py: digits beside a rest of another stay what they are; pairs, halves and mirrored digits are none."""
+"""digits/training/cut_digits.py: digits beside a rest of another stay what they are; pairs, halves and mirrored digits are none."""
 
 import numpy as np
 import pytest
 
-from digits.training import cuts, synthetic
+from digits.training import cut_digits, synthetic
 
 COUNT = 300
 
@@ -16,7 +16,10 @@ def digits():
 
 def made(digits, seed=7):
     """Return each function's images by its name."""
-    return {"rests": cuts.digits_with_rests(*digits, COUNT, seed)[0], "negatives": cuts.negatives_from_digits(*digits, COUNT, seed)}
+    return {
+        "rests": cut_digits.digits_with_rests(*digits, COUNT, seed)[0],
+        "negatives": cut_digits.negatives_from_digits(*digits, COUNT, seed),
+    }
 
 
 @pytest.mark.parametrize("name", ["rests", "negatives"])
@@ -40,7 +43,7 @@ def test_most_of_the_ink_beside_a_rest_is_the_digit(digits):
     """A bar of 4 by 20 pixels as every digit: what is beside it is small, on either side."""
     bar = np.zeros((5, 28, 28), np.uint8)
     bar[:, 4:24, 10:18] = 255
-    images, labels = cuts.digits_with_rests(bar, np.arange(5), 100, seed=0)
+    images, labels = cut_digits.digits_with_rests(bar, np.arange(5), 100, seed=0)
     ink = (images > 100).sum(axis=(1, 2))
     assert labels.shape == (100,) and set(labels) == set(range(5))
     assert ink.max() < 1.5 * 8 * 20 and len(np.unique(images.reshape(100, -1), axis=0)) > 10
@@ -50,12 +53,12 @@ def test_pairs_hold_the_ink_of_two_digits():
     one = np.zeros((28, 28), np.uint8)
     one[4:24, 12:16] = 255
     labels = np.full(5, 8)  # of which FRAGMENTS has nothing: all images are pairs
-    pairs = cuts.negatives_from_digits(np.stack([one] * 5), labels, 20, seed=0)
+    pairs = cut_digits.negatives_from_digits(np.stack([one] * 5), labels, 20, seed=0)
     for pair in pairs:  # two bars with a gap, never one broad bar
         middle = pair[14] > 100
         assert np.count_nonzero(np.diff(middle.astype(int)) == 1) == 2
 
 
 def test_none(digits):
-    assert cuts.negatives_from_digits(*digits, 0, seed=0).shape == (0, 28, 28)
-    assert [part.shape for part in cuts.digits_with_rests(*digits, 0, seed=0)] == [(0, 28, 28), (0,)]
+    assert cut_digits.negatives_from_digits(*digits, 0, seed=0).shape == (0, 28, 28)
+    assert [part.shape for part in cut_digits.digits_with_rests(*digits, 0, seed=0)] == [(0, 28, 28), (0,)]

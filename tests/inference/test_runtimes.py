@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import data_loader
-from digits.inference import keras_model, model_files, network
+from digits.inference import keras_model, model_files, runtimes
 from digits.support import constants
 from digits.support.messages import UserError
 from helpers import run_code
@@ -31,19 +31,19 @@ def copy(tmp_path):
 @pytest.fixture
 def no_keras(monkeypatch):
     """Stand in for Keras where only the choice of the runtime is looked at: TensorFlow takes seconds to import."""
-    monkeypatch.setattr(network, "KerasNetwork", lambda path: types.SimpleNamespace(runtime="keras", path=path))
+    monkeypatch.setattr(runtimes, "KerasNetwork", lambda path: types.SimpleNamespace(runtime="keras", path=path))
 
 
 def load(copy, runtime="auto"):
     """Return the runtime chosen, and what was said about it."""
     said = []
-    return network.load_network(copy.keras, runtime, warn=said.append).runtime, said
+    return runtimes.load_network(copy.keras, runtime, warn=said.append).runtime, said
 
 
 def test_both_runtimes_agree(digits):
     quick, reference = (
-        network.load_network(constants.DEFAULT_MODEL, "litert"),
-        network.load_network(constants.DEFAULT_MODEL, "keras"),
+        runtimes.load_network(constants.DEFAULT_MODEL, "litert"),
+        runtimes.load_network(constants.DEFAULT_MODEL, "keras"),
     )
     assert (quick.runtime, reference.runtime) == ("litert", "keras")
     answers = quick(digits)
@@ -56,19 +56,19 @@ def test_both_runtimes_agree(digits):
 
 def test_reads_mnist(digits):
     labels = data_loader.load_mnist().y_test[:200]
-    assert (network.load_network(constants.DEFAULT_MODEL)(digits).argmax(axis=1) == labels).mean() >= 0.97
+    assert (runtimes.load_network(constants.DEFAULT_MODEL)(digits).argmax(axis=1) == labels).mean() >= 0.97
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65, 130])
 def test_batches_change_nothing(digits, count):
-    run = network.load_network(constants.DEFAULT_MODEL, "litert")
+    run = runtimes.load_network(constants.DEFAULT_MODEL, "litert")
     run(digits[:5])
     one_by_one = [run(digits[i : i + 1])[0] for i in range(count)]
     assert np.abs(run(digits[:count]) - np.array(one_by_one).reshape(count, 10)).max(initial=0) < 1e-6
 
 
 def test_wrong_shapes_are_refused(digits):
-    run = network.load_network(constants.DEFAULT_MODEL, "litert")
+    run = runtimes.load_network(constants.DEFAULT_MODEL, "litert")
     for images in (digits[0], digits[:, :20], digits[..., None]):
         with pytest.raises(ValueError, match="28, 28"):
             run(images)
@@ -76,7 +76,7 @@ def test_wrong_shapes_are_refused(digits):
 
 def test_litert_leaves_tensorflow_alone_and_is_silent():
     code = (
-        "import sys, numpy\nfrom digits.inference.network import load_network\n"
+        "import sys, numpy\nfrom digits.inference.runtimes import load_network\n"
         "network = load_network()\nnetwork(numpy.zeros((3, 28, 28), 'u1'))\n"
         "print(network.runtime, sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
@@ -134,7 +134,7 @@ def test_export_that_litert_cannot_run(copy, no_keras):
     runtime, said = load(copy)
     assert runtime == "keras" and "LiteRT cannot run" in said[0]
     with pytest.raises(UserError, match="LiteRT cannot run.*--runtime keras"):
-        network.load_network(copy.keras, "litert")
+        runtimes.load_network(copy.keras, "litert")
 
 
 def test_runtime_not_installed(copy, no_keras, monkeypatch):
@@ -142,21 +142,21 @@ def test_runtime_not_installed(copy, no_keras, monkeypatch):
     runtime, said = load(copy)
     assert runtime == "keras" and len(said) == 1 and "ai-edge-litert is not installed; using Keras" in said[0]
     with pytest.raises(UserError, match="ai-edge-litert is not installed"):
-        network.load_network(copy.keras, "litert")
+        runtimes.load_network(copy.keras, "litert")
 
 
 def test_demanded_litert_without_export(copy):
     copy.litert.unlink()
     with pytest.raises(UserError, match="there is no.*train again"):
-        network.load_network(copy.keras, "litert")
+        runtimes.load_network(copy.keras, "litert")
 
 
-@pytest.mark.parametrize("runtime", network.RUNTIMES)
+@pytest.mark.parametrize("runtime", runtimes.RUNTIMES)
 def test_no_model(tmp_path, runtime):
     with pytest.raises(UserError, match="nothing.keras"):
-        network.load_network(tmp_path / "nothing.keras", runtime)
+        runtimes.load_network(tmp_path / "nothing.keras", runtime)
     with pytest.raises(UserError, match="not a .keras file"):
-        network.load_network(tmp_path, runtime)
+        runtimes.load_network(tmp_path, runtime)
 
 
 def test_weights_that_are_no_numbers(tiny, tmp_path):
@@ -169,4 +169,4 @@ def test_weights_that_are_no_numbers(tiny, tmp_path):
     model_files.save(damaged, path, {})
     for runtime in ("litert", "keras"):
         with pytest.raises(UserError, match="not numbers"):
-            network.load_network(path, runtime)(np.zeros((2, 28, 28), np.uint8))
+            runtimes.load_network(path, runtime)(np.zeros((2, 28, 28), np.uint8))

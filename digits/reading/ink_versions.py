@@ -13,10 +13,10 @@ import numpy as np
 
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
+from digits.reading.image_statistics import border_share
 from digits.reading.ink import Ink, cut_out
 from digits.reading.lines import level_slant
 from digits.reading.strokes import Strokes, drop_border, drop_frame, drop_specks, keep_strokes, label_strokes, touched_sides, turn
-from digits.reading.thresholds import border_share
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
