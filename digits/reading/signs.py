@@ -18,9 +18,10 @@ SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
-LONGER = 0.3  # spreads of height: a slash that is not higher than the digits by as many may be a 1
+LONGER = 0.8  # spreads of height: a slash that is not higher than the digits by as many may be a 1
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
+THICK_BAR = 0.4  # a plus's bars are thinner, in lengths of the bars
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
 
@@ -151,6 +152,8 @@ def is_cross(mask: np.ndarray) -> bool:
     if not (0.3 * h < y < 0.7 * h and 0.3 * w < x < 0.7 * w and rows[y] > 0.8 and columns[x] > 0.8):
         return False
     across, down = np.flatnonzero(rows > 0.6), np.flatnonzero(columns > 0.6)
+    if np.ptp(across) > THICK_BAR * h or np.ptp(down) > THICK_BAR * w:  # the loops of a bold 8 or 9
+        return False
     rest = mask.copy()
     rest[max(0, across[0] - 1 - h // 12) : across[-1] + 2 + h // 12] = False
     rest[:, max(0, down[0] - 1 - w // 12) : down[-1] + 2 + w // 12] = False

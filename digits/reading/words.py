@@ -30,7 +30,7 @@ AMONG_WORDS = 0.5  # confidence that a number needs where there are words that h
 DOUBTFUL = -2.5  # evidence of a word that hardly is a number
 SURE_EVIDENCE = 1.5  # of a word that is surely a number
 JUNK_EVIDENCE = 6.0  # against a number, in nats, for a piece as high as the line that is no digit
-SHARPNESS = 4.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
+SHARPNESS = 5.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
 DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
@@ -38,7 +38,8 @@ CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 2.0  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
 UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a slash or a bracket
-CUT_DOUBT = 0.08  # a cut digit's confidence counts less, by this many nats for each stroke width of ink
+CUT_DOUBT = 0.12  # a number with cut digits counts less, by this many nats for each stroke width of ink
+MOST_CUT_DOUBT = 0.165  # ... and this many at most, where there are no words
 
 
 class Word(NamedTuple):
@@ -98,7 +99,8 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line])
         odds = WORD_ODDS - CONTEXT * math.log(1 + others)
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
-        doubt = CUT_DOUBT * word.cuts + UNCLEAR_DOUBT * word.unclear
+        most = math.inf if doubtful else MOST_CUT_DOUBT  # where there are words, this may be letters that were cut
+        doubt = min(CUT_DOUBT * word.cuts, most) + UNCLEAR_DOUBT * word.unclear
         confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-doubt)
         numbers.append(Number(word, confidence))
         if word.chosen and word.evidence + odds >= 0 and (confidence >= AMONG_WORDS or not doubtful):
