@@ -15,9 +15,12 @@ import numpy as np
 
 from digits.reading.background import paint_over_desk
 from digits.reading.image_statistics import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
+from digits.reading.strokes import stroke_width
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
+BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
+SMALLEST_REDUCED = 240  # px, the long side of an image that is reduced for its bold strokes
 BITMAP_SIDE = 64  # px; an image up to this size is one digit or a few, and has no room for shadows
 BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs no more than this
 SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
@@ -72,6 +75,19 @@ def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
 
 
+def reduce(image: np.ndarray, factor: int) -> np.ndarray:
+    """Return an image (h, w, 3) uint8 with its sides divided by a whole number."""
+    size = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def median(image: np.ndarray, side: int) -> np.ndarray:
+    """Return the median of an image (h, w, 3) uint8 in a window of `side` pixels; of a grey one in a third of the time."""
+    if (image == image[..., :1]).all():
+        return cv2.merge([cv2.medianBlur(image[..., 0], side)] * 3)
+    return cv2.medianBlur(image, side)
+
+
 def border_plane(image: np.ndarray) -> np.ndarray:
     """Fit a plane of colour to the image's border, so robustly that strokes touching it do not matter.
 
@@ -123,9 +139,11 @@ def background(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]
     if max(height, width) <= BITMAP_SIDE * scale:
         wide = border_plane(small)
     else:
-        margin = side // 2
-        padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        wide = cv2.medianBlur(padded, min(odd(0.7 * side), 255))[margin : -margin or None, margin : -margin or None]
+        coarse = reduce(small, 2)
+        margin = min(coarse.shape[:2]) // 2
+        padded = cv2.copyMakeBorder(coarse, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        wide = median(padded, odd(0.7 * side / 2))[margin : -margin or None, margin : -margin or None]
+        wide = cv2.resize(wide, small.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     difference = np.maximum.reduce(cv2.split(cv2.absdiff(small.astype(np.float32), wide.astype(np.float32))))
     covered = (difference > max(otsu(difference) * 0.5, MIN_CONTRAST)).astype(np.uint8)
     covered = cv2.dilate(covered, np.ones((odd(side / 40),) * 2))
@@ -135,7 +153,7 @@ def background(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]
     filled = cv2.blur(small * paper[..., None], window) / np.maximum(weight, 1e-6)[..., None]
     filled = np.where((weight > 0.05)[..., None], filled, wide)
     repaired = np.where(covered[..., None] > 0, filled, small)
-    narrow = cv2.medianBlur(np.clip(repaired, 0, 255).astype(np.uint8), min(odd(side / 5), 255))
+    narrow = median(np.clip(repaired, 0, 255).astype(np.uint8), odd(side / 5))
     narrow = cv2.GaussianBlur(narrow.astype(np.float32), (0, 0), 1.5)
     if factor < 1:
         narrow = cv2.resize(narrow, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -220,7 +238,8 @@ def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
     side = odd(min(mask.shape) / 30)
     beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
     step = max(1, min(mask.shape) // 150)
-    size = np.linalg.norm(difference[::step, ::step], axis=2)
+    sample = difference[::step, ::step]
+    size = np.sqrt(np.einsum("yxc,yxc->yx", sample, sample))
     ink, beside = size[mask[::step, ::step]], size[beside[::step, ::step]]
     return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0
 
@@ -237,6 +256,18 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     """
     small, scale = working_size(image)
     small = paint_over_desk(small)
+    half = reduce(small, 2)
+    guess = 2 * stroke_width(halve(half)[0])  # roughly: what is dark may be a shadow
+    for factor in (4, 2):
+        if guess >= BOLD * factor and max(small.shape) >= SMALLEST_REDUCED * factor:
+            ink = _find_ink(half if factor == 2 else reduce(half, 2), scale / factor, invert)
+            if stroke_width(ink.mask) >= BOLD:
+                return ink
+    return _find_ink(small, scale, invert)
+
+
+def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
+    """Separate strokes from paper at the working size: `small` (h, w, 3) uint8 has `scale` pixels per pixel of the image."""
     paper, covered = background(small, scale)
     difference: np.ndarray = cv2.subtract(small.astype(np.float32), paper)
     if max(small.shape) > 300:  # the grain of paper and sensor

@@ -32,7 +32,7 @@ def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
     pixels = difference[mask]
     if len(pixels) < 50:
         return []
-    pixels = pixels[:: max(1, len(pixels) // 5000)]
+    pixels = pixels[:: max(1, len(pixels) // 2500)]
     length = np.linalg.norm(pixels, axis=1)
     pixels = pixels[length >= np.median(length) * 0.7]
     length = np.linalg.norm(pixels, axis=1)

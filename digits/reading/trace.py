@@ -75,8 +75,9 @@ def follow(
     """
     image = load_image(source, least_side=inks.LONG_SIDE)  # as the reader does
     photo, scale = inks.working_size(image)
-    plain = paint_over_desk(photo)
     ink = inks.find_ink(image, invert)
+    factor = round(scale / ink.scale)  # bold strokes are looked at in a smaller copy
+    photo, plain, scale = inks.reduce(photo, factor), inks.reduce(paint_over_desk(photo), factor), ink.scale
     layout = find_candidates(image, invert)
     probabilities = np.asarray((network or load_network())(layout.images), np.float64)
     numbers, words = decoding.choose_numbers(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist())

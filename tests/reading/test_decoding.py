@@ -8,6 +8,7 @@ import compose
 from digits.inference.runtimes import load_network
 from digits.reading import candidates, words
 from digits.reading.decoding import DigitReader, choose_numbers
+from digits.reading.ink import find_ink
 
 
 @pytest.fixture(scope="module")
@@ -333,3 +334,17 @@ def test_small_digits_above_a_dark_object_at_the_edge(reader, corners):
     sheet = compose.paper((1200, 1600), gradient=0.25)
     cv2.fillPoly(sheet, [np.array(corners, np.int32)], (35, 30, 30))
     assert text(reader, compose.write(coverage, sheet)) == "3620586749"
+
+
+@pytest.mark.parametrize("small_pen", [3, 6])
+def test_bold_strokes_are_read_in_a_smaller_copy_and_small_ones_beside_them_too(reader, small_pen):
+    coverage = compose.number("36", (800, 1000), 300, x=60, y=40, gap=1.1, pen=30)
+    for k, digit in enumerate("481207"):
+        compose.draw(coverage, int(digit), 100 + 70 * k, 600, 50, pen=small_pen)
+    image = compose.write(coverage, compose.paper(coverage.shape))
+    assert max(find_ink(image).mask.shape) <= 500
+    record = reader.read([image])[0]
+    assert record["text"] == "36 481207" and not record["unsure"]
+    for digit, (x, height) in zip(record["digits"], [(60, 300), (390, 300)] + [(100 + 70 * k, 50) for k in range(6)]):
+        x0, y0, x1, y1 = digit["box"]
+        assert x <= x0 < x1 <= x + height and abs((y1 - y0) - height) <= 0.15 * height + 8
