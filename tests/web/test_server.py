@@ -233,3 +233,10 @@ def test_a_form_in_place_of_an_image_is_explained(app):
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + SEVEN + b"\r\n--x--\r\n"
     status, answer = app.json("POST", "/read", form, **{"Content-Type": "multipart/form-data; boundary=x"})
     assert status == 400 and "--data-binary" in answer["error"]
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    with listening.listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
