@@ -22,6 +22,7 @@ def test_starts_prints_its_address_and_ends_by_ctrl_c(tmp_path):
     assert not (tmp_path / "my_digits").exists(), "nothing was corrected"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_reading_under_way(tmp_path):
     """A page of noise takes seconds; nobody waits for it any more."""
     from io import BytesIO

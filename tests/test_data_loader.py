@@ -62,6 +62,7 @@ def test_files_are_the_original_ones():
         assert hashlib.sha256(gzip.decompress((MNIST_FOLDER / f"{name}.gz").read_bytes())).hexdigest() == checksum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncated", "altered", "other", "empty", "text", "folder", "pipe"])
 def test_damaged_mnist_is_named_with_the_way_to_get_it_back(damage, mnist_copy):
     name = MNIST_FILES["y_test"][0]
@@ -104,6 +105,7 @@ def stub_download(monkeypatch, answer):
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("present", [0, 3])
 def test_missing_mnist_is_downloaded_once_and_kept(present, mnist, mnist_copy, monkeypatch):
     for name, _ in list(MNIST_FILES.values())[present:]:
@@ -245,6 +247,7 @@ def test_negatives_alone_and_nothing_at_all(mnist, tmp_path):
         load_dataset(tmp_path, complete=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, words",
     [

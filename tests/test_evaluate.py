@@ -113,6 +113,7 @@ def test_answers_that_are_no_numbers_are_refused():
         predict(Damaged(), np.zeros((3, 28, 28), np.uint8))
 
 
+@pytest.mark.slow
 def test_record_of_another_model_is_reported(model_path, data_path, tmp_path, capsys):
     copy = tmp_path / "tiny.keras"
     copy.write_bytes(model_path.read_bytes())

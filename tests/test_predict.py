@@ -187,6 +187,7 @@ def test_formula_cells():
     assert predict.csv_line(["=a", "+a", "-a", "@a", "\ta", "a=", ""]) == "'=a,'+a,'-a,'@a,'\ta,a=,\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["two words.png", "new\nline.png", "\U0001f600.png", "\x1b[31mred.png", "bytes\udcff.png", "\u202ex.png"]
 )

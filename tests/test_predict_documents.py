@@ -75,6 +75,7 @@ def test_a_pdf_on_standard_input(folder):
 # --- answers in a file -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "CSV"])
 def test_output_is_what_the_format_gives(folder, ending, capsys):
     assert predict.main([str(folder), "--format", ending.lower()]) == 0

@@ -87,6 +87,7 @@ def test_output_appears_before_the_end_and_an_interruption_leaves_it_valid(many)
         assert 39 <= len(records) < 9000 and os.path.basename(records[11]["file"]) == "11.png"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left_behind(many, how):

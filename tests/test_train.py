@@ -156,6 +156,7 @@ def test_training_that_diverges_says_so(small_data, tmp_path):
     assert not (tmp_path / "x.keras").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1000, 1_000_000])
 def test_full_disk_keeps_the_old_model(limit, small_data, tmp_path):
     path = tmp_path / "x.keras"

@@ -35,6 +35,7 @@ def test_the_default_model_is_complete(shipped_model):
     assert model_files.read_history()["val_accuracy"][-1] > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1000, 15_000])
 def test_a_full_disk_leaves_each_old_file_whole(limit, tiny, tmp_path):
     """Whichever of the files does not fit, what lies there was written whole, and no record names what it does not fit."""

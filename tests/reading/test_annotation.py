@@ -34,6 +34,7 @@ def page_of_digits(mnist, rows, columns, distance):
     return compose.write(coverage, compose.paper(coverage.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [52, 78])
 def test_a_page_of_digits_keeps_its_size_and_its_writing(mnist, tmp_path, distance, capsys):
     image = page_of_digits(mnist, 12, 12, distance)

@@ -136,6 +136,7 @@ def test_a_number_that_must_be_cut_throughout_is_unsure(reader):
     assert record["text"] == "86" and record["unsure"]
 
 
+@pytest.mark.slow
 def test_pairs_of_digits_pushed_together(mnist, reader, shipped_model):
     """Most are read, and nearly all that are misread are unsure."""
     generator, right, wrong = np.random.default_rng(2), 0, 0
@@ -168,6 +169,7 @@ def test_blank_is_no_digit_unless_asked_for_one(reader):
     assert len(record["text"]) == 1 and record["confidence"] < 0.6
 
 
+@pytest.mark.slow
 def test_photograph_is_no_digit(reader):
     generator = np.random.default_rng(5)
     scenes = [

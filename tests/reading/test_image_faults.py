@@ -138,6 +138,7 @@ def test_limit_is_about_decoding(monkeypatch):
         load_image(png(31, 40))
 
 
+@pytest.mark.slow
 def test_endless_pages_are_given_up(monkeypatch, tmp_path):
     """Four kilobytes that would take years to draw cost MAX_SECONDS and a sentence; what came before them is read."""
     monkeypatch.setattr(pdf_pages, "MAX_SECONDS", 3)

@@ -62,6 +62,7 @@ def test_a_dark_object_at_the_edge_is_no_part_of_the_digit(reader, edge):
     assert texts(reader, images) == list("2357")
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_prepared_as_single_digits_are_read(reader, mnist, tmp_path):
     images = {}
     for digit in range(10):

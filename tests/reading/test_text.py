@@ -203,6 +203,7 @@ def test_a_one_that_leans_far_is_no_slash(reader):
     assert record["unsure"]  # a slash as high as the digits looks the same
 
 
+@pytest.mark.slow
 def test_digits_of_many_hands_are_no_signs(reader, mnist):
     generator = np.random.default_rng(5)
     numbers, images = [], []

@@ -30,6 +30,7 @@ def test_stages_end_in_the_same_reading_as_the_reader(network):
     assert len(np.unique(steps.strokes[steps.strokes > 0])) >= 3
 
 
+@pytest.mark.slow
 def test_ruled_lines_are_marked_as_taken_away(network):
     sheet = compose.rule(compose.paper((240, 700)), distance=60, colour=(40, 60, 160), pen=3)
     steps = trace.follow(compose.write(compose.number("38", size=(240, 700), height=130, x=150, y=50), sheet), network)

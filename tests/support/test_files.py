@@ -220,6 +220,7 @@ def test_ctrl_c_at_every_line_leaves_the_old_folder_or_the_new_one(tmp_path):
         write_folder(path, "old")
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_line_leaves_the_old_folder_or_the_new_one(tmp_path):
     """Between any two lines, the name leads to a whole folder; what is left beside it can be told and removed."""
     path, found = tmp_path / "model", []

@@ -152,6 +152,7 @@ def hasty(tmp_path):
     thread.join()
 
 
+@pytest.mark.slow
 def test_slow_bodies_are_given_up_and_others_served(hasty):
     slow = [socket.create_connection(("127.0.0.1", hasty), timeout=30) for _ in range(20)]
     for connection in slow:
@@ -216,6 +217,7 @@ def test_many_at_once_get_the_answers_of_one_after_another(app):
     assert answers == [expected[number % len(images)] for number in range(MANY)]
 
 
+@pytest.mark.slow
 def test_flood_of_long_bodies_takes_no_memory(app):
     app.json("POST", "/read", SEVEN)
     before = resident(app)
