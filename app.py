@@ -8,7 +8,7 @@
     curl --data-binary @photo.jpg http://127.0.0.1:8000/read    # the JSON record of predict.py
 
 Only this machine can connect, unless --host says otherwise. Corrections are saved as 28x28 images in my_digits/, one folder
-for each digit, and leave this machine as little as the images do. The page shows the command that trains on them. Ctrl-C
+for each digit; nothing is sent to another machine. The page shows the command that trains on them. Ctrl-C
 ends it.
 """
 

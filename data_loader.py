@@ -1,9 +1,9 @@
 """Images and labels as arrays: MNIST as shipped in data/, or a data set of your own.
 
-    from data_loader import load_dataset, split
+    from data_loader import load_dataset, split, subset
     data = load_dataset()                                  # MNIST: data.x_train is (60000, 28, 28) uint8
     train, validation = split(data.y_train, 5000, seed=0)  # indices into the training images
-    part = subset(data.y_train, 3000, seed=0)              # a smaller data set of the same kind
+    part = subset(data.y_train, 3000, seed=0)              # indices of 3000 images, stratified
 
 Pixels stay uint8, 0 (paper) to 255 (ink): scaling to [0, 1] is a layer inside the model, so that training
 and prediction cannot differ. Every file is checked before it is used; a faulty one is refused with one sentence

@@ -4,7 +4,7 @@
     python train.py --preset quick                     # two minutes or so
     python train.py --limit 3000 --epochs 2 --model models/try.keras
     python train.py --data my_digits/ --model models/mine.keras
-    python train.py --fine-tune --data my_digits/ --model models/mine.keras    # teach the default model your own hand
+    python train.py --fine-tune --data my_digits/ --model models/mine.keras    # train the default model on your handwriting
     python train.py --resume                           # go on after an interruption
 
 Writes, each file whole or not at all: the model (.keras), and beside it, under the same name, the same network
@@ -14,8 +14,8 @@ the same package versions, gives the same weights, interrupted or not. The test 
 epoch kept is the one with the lowest validation loss.
 
 --fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
-with MNIST, so that nothing is forgotten. Where the model then reads no more of them, and none with more confidence, none is
-written, and the exit status is 1.
+with MNIST, so that the model forgets little. If it then reads no more of them, and none with more confidence, it is not saved,
+and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         if not arguments.data:
             parser.error("--fine-tune needs --data: your own images")
         if os.path.realpath(arguments.model) in map(os.path.realpath, (DEFAULT_MODEL, arguments.fine_tune)):
-            parser.error("--fine-tune needs --model: another path than that of the model to start from or the default model")
+            parser.error("--fine-tune needs a new --model path: not that of the model to start from, nor the default model's")
         for name in ("preset", "limit", "validation_size", "strategy"):  # it has its own; and it takes a minute on one device
             if getattr(arguments, name) != parser.get_default(name):
                 parser.error(f"--fine-tune takes no --{name.replace('_', '-')}")

@@ -4,7 +4,7 @@
     python benchmarks/fine_tuning.py DIR OTHER --counts 5 --seeds 3
 
 DIR is a folder of images that hold one digit each, with a labels.csv (file,label). For each count and seed, so many images of
-each digit are drawn at random; the model that comes with the project is fine-tuned on them, and scored on the rest of
+each digit are drawn at random; the default model is fine-tuned on them, and scored on the rest of
 the folder and on MNIST's test images. The images as 28x28, and the models, are kept in reports/fine_tuning/: run it again
 after an interruption, and it goes on.
 """

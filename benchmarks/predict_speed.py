@@ -55,7 +55,7 @@ def parse_arguments(argv):
     parser.add_argument("--repeats", type=int, default=7, help="runs of each command (default: %(default)s)")
     parser.add_argument("--images", type=int, default=10_000, help="in the folder (default: %(default)s)")
     parser.add_argument("--large", type=int, metavar="N", help="also read a folder of N images once, for its memory")
-    parser.add_argument("--model", help="the trained model (default: the model in the box)")
+    parser.add_argument("--model", help="the trained model (default: the default model)")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table to this file")
     return parser.parse_args(argv)
 

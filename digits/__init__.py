@@ -5,8 +5,8 @@
     record["text"], record["confidence"]         # "2026", 0.97
     for record in read_images(["a.png", "b.pdf"]): ...   # many, with several processes, and every page of a document
 
-Every room builds on the ones before it: support, inference, reading, then training and figures. The scripts beside this
-folder use them all; nothing in here imports a script.
+Imports go one way: support, inference, reading, then training or figures; web comes last. The scripts beside this folder use
+them all; nothing in here imports a script.
 """
 
 from digits.reading.many_images import read_images

@@ -60,7 +60,7 @@ def render_pages(file: BinaryIO, name: str) -> Generator[Page, None, None]:
                 page = name if number is None else f"page {number} of {name}"
                 drawn = _receive(process)
                 if drawn is None:
-                    limits = f"{MAX_SECONDS} s or {MAX_BYTES >> 30} GB"
+                    limits = f"{MAX_SECONDS} s or {MAX_BYTES >> 30} GiB"
                     rest = "; nothing from there on was read" if number else ""
                     yield Page(None, number, error=f"{page} takes more than {limits} to draw{rest}; export it as a PNG.")
                     return

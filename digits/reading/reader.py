@@ -90,7 +90,7 @@ def read_image(
     Args:
         source: path; encoded image as bytes or binary file object; PIL image; or array (H, W), (H, W, 3) or
             (H, W, 4) of bool, uint8, uint16 or numbers 0..1 or 0..255 (see `image_loader.load_image`).
-        model_path: the `.keras` file (default: the model in the box).
+        model_path: the `.keras` file (default: the default model).
         runtime: "auto", "litert" or "keras" (see `runtimes.load_network`).
         single: the image holds exactly one digit: answer with one, never with several or none.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
@@ -180,7 +180,7 @@ class ImageReader:
                     record["error"] = f"{called} does not fit into memory; scale it down."
                 except Exception as error:  # one strange image must not cost the reading of the others
                     fault = f"{type(error).__name__}: {printable(str(error))}"
-                    record["error"] = f"{called} meets a fault in this program ({fault}); please report it with the image."
+                    record["error"] = f"{called} causes an error in this program ({fault}); please report it with the image."
             yield record, page, layout
 
     def _read_pages(self, pages: list[tuple]) -> Iterator[dict]:
@@ -228,7 +228,7 @@ def _complete(record, layout, reading):
         )
     if layout.crowded and record["digits"]:
         record["notes"].append(
-            f"{name} has more strokes than are looked at; the smallest were left out. Crop it and read the parts."
+            f"{name} has too many strokes; the smallest were left out. Crop it and read the parts."
         )
     return images
 

@@ -1,7 +1,7 @@
 """Why nothing was read: what was found in an image, what the network took it for, and the rule that refused it.
 
 digits, images = refused_digits(layout, probabilities)      # as a record's "digits", for `annotation.draw_reading`
-reason(layout)                                                # "nothing here is a digit beyond doubt: ..."
+reason(layout, record)                                      # "Too little of this looks like a number. ..."
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
     steps = follow("photo.jpg")                  # a path, a PIL image or an array
     steps.text, steps.mask, steps.images       # "2026", what was taken for ink, what the network saw
-    figures_data.reading_stages(steps)
+    reading_stages(steps)                        # of digits/figures/reading.py
 
 The stages are those of digits/reading/ink.py, candidates.py and decoding.py, called here one by one; digits/reading/reader.py is
 the quick way to the same reading.
@@ -64,7 +64,7 @@ def follow(
 
     Args:
         source: what `image_loader.load_image` takes.
-        network: callable, (N, 28, 28) uint8 -> (N, 10) float32 (default: the model in the box).
+        network: callable, (N, 28, 28) uint8 -> (N, 10) float32 (default: the default model).
         invert, min_confidence: as for `reader.read_image`.
 
     Returns:

@@ -9,5 +9,5 @@ NO_DIGIT = "no_digit"  # the folder of a data set that holds negatives: images o
 NOT_A_DIGIT = 255  # their label
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-DEFAULT_MODEL = PROJECT / "models" / "mnist_cnn.keras"  # the model that comes with the project
+DEFAULT_MODEL = PROJECT / "models" / "mnist_cnn.keras"  # the default model
 EXAMPLE_PHOTO = PROJECT / "images" / "examples" / "two_lines.jpg"

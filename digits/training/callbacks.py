@@ -3,7 +3,7 @@
 progress = Progress()
 best = BestWeights(validation_images, validation_labels, progress)
 model.fit(..., callbacks=[best, Report(progress)], verbose=0)
-model.set_weights(progress.best_weights)           # of the epoch that read the validation images best
+model.set_weights(progress.best_weights)           # of the epoch with the lowest validation loss
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Progress:
     Attributes:
         history: one dict for each finished epoch: epoch (from 1), accuracy, loss, val_accuracy, val_loss, learning_rate,
             seconds.
-        best_epoch: the epoch (from 1) that read the validation images best; 0 before the first has ended.
+        best_epoch: the epoch (from 1) with the lowest validation loss; 0 before the first has ended.
         best_weights: the model's weights after that epoch, as `model.get_weights()` returns them.
         state: every variable that the training changes (`checkpoint.variables`), after the last finished epoch.
     """

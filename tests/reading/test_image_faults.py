@@ -21,7 +21,7 @@ from helpers import encoded, ordinary_user, png
 pillow_heif.register_heif_opener()  # so that Pillow can write HEIC, too
 
 
-PICTURE = encoded(Image.new("L", (30, 40), 200))
+IMAGE = encoded(Image.new("L", (30, 40), 200))
 
 
 def whole(kind):
@@ -100,7 +100,7 @@ def test_pipes_and_devices_are_not_opened(tmp_path):
 
 
 def test_permission(tmp_path):
-    (tmp_path / "mine.png").write_bytes(PICTURE)
+    (tmp_path / "mine.png").write_bytes(IMAGE)
     (tmp_path / "mine.png").chmod(0)
     with ordinary_user(), pytest.raises(UserError, match="permission denied"):
         load_image(tmp_path / "mine.png")
@@ -133,7 +133,7 @@ def test_limit_is_about_decoding(monkeypatch):
     """An image at the limit is read, one above it is refused before its pixels exist."""
     assert image_arrays.MAX_PIXELS >= 6000 * 4000
     monkeypatch.setattr(image_arrays, "MAX_PIXELS", 30 * 40)
-    assert load_image(PICTURE).shape == (40, 30, 3)
+    assert load_image(IMAGE).shape == (40, 30, 3)
     with pytest.raises(UserError, match="31 x 40 pixels"):
         load_image(png(31, 40))
 

@@ -247,7 +247,7 @@ def test_every_page_of_a_pdf_is_read(page, tmp_path):
 
 def test_camera_takes_an_image(page):
     page.get_by_role("button", name="Camera").click()
-    page.get_by_role("button", name="Take picture").click()
+    page.get_by_role("button", name="Take photo").click()
     expect(page.locator("#caption")).to_have_text("camera.jpg")
     expect(page.locator("#image")).to_be_visible()
     assert page.locator("#video").evaluate("video => video.srcObject") is None, "the camera is still on"

@@ -106,7 +106,7 @@ class SeveralMachines(OneDevice):
     def _refuse_other_settings(self, first: Settings, mine: Settings) -> None:
         difference = first.difference(mine)
         if isinstance(difference, str):
-            raise UserError(f"this worker, {self.worker.index}, has {difference} than the first; give all the same files.")
+            raise UserError(f"worker {self.worker.index} has {difference} than the first; give all the same files.")
         if difference:
             raise UserError(
                 f"the first worker was started {difference[0]}, and this one, worker {self.worker.index}, {difference[1]}; start "
