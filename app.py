@@ -31,15 +31,13 @@ if TYPE_CHECKING:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = Parser(__doc__)
-    parser.add_argument("--port", type=number(int, 0, 65535), default=8000, help="0: any that is free (default: %(default)s)")
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen; 0.0.0.0: on all networks (default: %(default)s)"
-    )
-    parser.add_argument("--no-browser", action="store_true", help="print the address and do not open it")
-    parser.add_argument("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
-    parser.add_argument(
-        "--data", default="my_digits", metavar="DIR", help="the folder in which corrections are saved (default: %(default)s)"
-    )
+    add = parser.add_argument
+    add("--port", type=number(int, 0, 65535), default=8000, help="0: any that is free (default: %(default)s)")
+    address = "where to listen; 0.0.0.0: on all networks (default: %(default)s)"
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help=address)
+    add("--no-browser", action="store_true", help="print the address and do not open it")
+    add("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
+    add("--data", default="my_digits", metavar="DIR", help="the folder in which corrections are saved (default: %(default)s)")
     return parser.parse_args(argv)
 
 
@@ -78,9 +76,10 @@ def main(argv: list[str] | None = None) -> int:
     from digits.web.server import create_app
 
     reader = load_reader(arguments.model)
-    token = None if arguments.host in LOOPBACK else secrets.token_urlsafe(16)
+    host = arguments.host.lower()  # as browsers send it
+    token = None if host in LOOPBACK else secrets.token_urlsafe(16)
     command = f"python train.py --fine-tune --data {shlex.quote(shown(arguments.data))} --model models/mine.keras"
-    app = create_app(reader, Corrections(arguments.data), command, LOOPBACK | {arguments.host}, token)
+    app = create_app(reader, Corrections(arguments.data), command, LOOPBACK | {host}, token)
     with listen(arguments.host, arguments.port) as listener:
         where = address(listener) + (f"/?token={token}" if token else "")
         print(f"The page is at {where} (Ctrl-C ends it)", flush=True)

@@ -17,6 +17,7 @@ cannot be installed beside TensorFlow 2.21. LiteRT.js 2.5.3 does not run a .tfli
 import importlib.util
 import os
 import pathlib
+from typing import Any
 
 from digits.inference import model_files
 from digits.support import command_line, files, native_output
@@ -38,20 +39,11 @@ SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "asset
 def main(argv: list[str] | None = None) -> int:
     """Export as the command line says and return the exit status."""
     parser = Parser(__doc__)
-    parser.add_argument("--format", choices=FORMATS, required=True, help="what to write: see above")
-    parser.add_argument(
-        "--model",
-        type=pathlib.Path,
-        default=DEFAULT_MODEL,
-        metavar="PATH",
-        help="the model to export (default: models/mnist_cnn.keras)",
-    )
-    parser.add_argument(
-        "--output",
-        type=pathlib.Path,
-        metavar="PATH",
-        help="the file, or folder for saved_model, to write (default: beside the model)",
-    )
+    add = parser.add_argument
+    path: dict[str, Any] = {"type": pathlib.Path, "metavar": "PATH"}
+    add("--format", choices=FORMATS, required=True, help="what to write: see above")
+    add("--model", default=DEFAULT_MODEL, **path, help="the model to export (default: models/mnist_cnn.keras)")
+    add("--output", **path, help="the file, or folder for saved_model, to write (default: beside the model)")
     arguments = parser.parse_args(argv)
     kind, model = arguments.format, model_files.files_of(arguments.model)
     output = arguments.output or model.keras.with_name(model.keras.stem + FORMATS[kind][0])

@@ -53,56 +53,27 @@ PROGRESS_FROM = 20  # images; fewer are done before a progress bar is of use
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
     parser = Parser(__doc__)
-    parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="an image, a folder, a pattern such as '*.png', or - for an image on standard input",
+    add, images = parser.add_argument, "an image, a folder, a pattern such as '*.png', or - for an image on standard input"
+    add("paths", nargs="+", metavar="PATH", help=images)
+    add("--format", choices=WRITERS, help="of the output (default: text, or what --output asks for)")
+    add("--output", metavar="FILE", help="write the answers to FILE, whole or not at all: .csv, .jsonl or .json, by its ending")
+    add("--single", action="store_true", help="each image holds exactly one digit: never answer with several or none")
+    confidence = (
+        "mark a text as unsure whose confidence is less, 0 to 1; confidence is the chance that the whole text is right "
+        "(default: 0.85, chosen on real handwriting). Where no number reaches 3 %%, no digit is found"
     )
-    parser.add_argument("--format", choices=WRITERS, help="of the output (default: text, or what --output asks for)")
-    parser.add_argument(
-        "--output", metavar="FILE", help="write the answers to FILE, whole or not at all: .csv, .jsonl or .json, by its ending"
-    )
-    parser.add_argument(
-        "--single", action="store_true", help="each image holds exactly one digit: never answer with several or none"
-    )
-    parser.add_argument(
-        "--min-confidence",
-        type=number(float, 0, 1),
-        metavar="P",
-        help="a text whose confidence is less is reported as unsure, 0 to 1; confidence is the chance that the whole text "
-        "is right (default: 0.85, chosen on real handwriting). Where no number reaches 3 %%, there is no digit",
-    )
-    parser.add_argument(
-        "--invert",
-        choices=("auto", "yes", "no"),
-        default="auto",
-        help="yes: dark ink on light paper; no: light ink on dark (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--top-k",
-        type=number(int, 1, 10),
-        metavar="K",
-        help="report the K likeliest digits for each (default: 3 in JSON, none in text)",
-    )
-    parser.add_argument(
-        "--annotate", metavar="DIR", help="write a copy of each image with boxes, digits and what the network saw to DIR"
-    )
-    parser.add_argument("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
-    parser.add_argument(
-        "--runtime",
-        choices=("auto", "litert", "keras"),
-        default="auto",
-        help="what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)",
-    )
-    parser.add_argument("--recursive", action="store_true", help="search the folders in folders, too")
-    parser.add_argument(
-        "--shard",
-        type=shards.shard,
-        default=shards.Shard(),
-        metavar="I/N",
-        help="read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all",
-    )
+    add("--min-confidence", type=number(float, 0, 1), metavar="P", help=confidence)
+    polarity = "yes: dark ink on light paper; no: light ink on dark (default: %(default)s)"
+    add("--invert", choices=("auto", "yes", "no"), default="auto", help=polarity)
+    likeliest = "report the K likeliest digits for each (default: 3 in JSON, none in text)"
+    add("--top-k", type=number(int, 1, 10), metavar="K", help=likeliest)
+    add("--annotate", metavar="DIR", help="write a copy of each image with boxes, digits and what the network saw to DIR")
+    add("--model", metavar="PATH", help="the trained model (default: models/mnist_cnn.keras)")
+    runtime = "what runs the model: LiteRT starts sooner (default: %(default)s: LiteRT where possible)"
+    add("--runtime", choices=("auto", "litert", "keras"), default="auto", help=runtime)
+    add("--recursive", action="store_true", help="search the folders in folders, too")
+    part = "read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all"
+    add("--shard", type=shards.shard, default=shards.Shard(), metavar="I/N", help=part)
     arguments = parser.parse_args(argv)
     if arguments.output:
         ending = os.path.splitext(arguments.output)[1].lower().removeprefix(".")

@@ -69,19 +69,15 @@ AUGMENTED_DIGITS, VARIANTS = 6, 9  # of augmentation.png
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = Parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
-    parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="a .npz, a folder of IDX files or a folder with one sub-folder of images per digit (default: MNIST)",
-    )
-    parser.add_argument("--photo", metavar="PATH", help="the image whose reading is drawn (default: images/examples/two_lines.jpg)")
-    parser.add_argument(
-        "--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)"
-    )
-    parser.add_argument("--image", type=int, metavar="N", help="number of the test image for feature_maps.png, from 0 (default: 0)")
-    parser.add_argument("--show", action="store_true", help="also open the figures in windows")
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
+    add("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
+    help_data = "a .npz, a folder of IDX files or a folder with one sub-folder of images per digit (default: MNIST)"
+    add("--data", metavar="PATH", help=help_data)
+    add("--photo", metavar="PATH", help="the image whose reading is drawn (default: images/examples/two_lines.jpg)")
+    add("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)")
+    add("--image", type=int, metavar="N", help="number of the test image for feature_maps.png, from 0 (default: 0)")
+    add("--show", action="store_true", help="also open the figures in windows")
     arguments = parser.parse_args(argv)
     unknown = [name for name in arguments.names if name not in FIGURES]
     if unknown:

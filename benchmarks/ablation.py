@@ -25,15 +25,16 @@ from train import PRESETS
 EPOCHS, VALIDATION_SIZE, BATCH_SIZE, LEARNING_RATE = 6, 10_000, 128, 3e-3
 NEVER = 1e-9  # a share of the images that is next to none, by which one can still divide
 
+STANDARD = PRESETS["standard"]
 # What is different: a module's constants, or one of the preset's shares of synthetic digits and negatives.
 VARIANTS = {
     "the recipe": {},
     "no synthetic digits": {"synthetic_share": 0.0},
-    "synthetic digits: a quarter as many": {"synthetic_share": 0.045},
+    "synthetic digits: a quarter as many": {"synthetic_share": STANDARD["synthetic_share"] / 4},
     "synthetic digits: pens of even strokes": {"pen": {"CONTRAST_SHARE": 0.0}},
     "synthetic digits: none beside a rest": {"recipe": {"REST_SHARE": 0.0}},
     "no negatives": {"negatives_share": 0.0},
-    "negatives: half as many": {"negatives_share": 0.1},
+    "negatives: half as many": {"negatives_share": STANDARD["negatives_share"] / 2},
     "no warp": {"augmentation": {"ROTATION": 0.0, "SCALE": 0.0, "SHEAR": 0.0, "SHIFT": 0.0, "STRETCH_SHARE": 0.0}},
     "no stretching to a square": {"augmentation": {"STRETCH_SHARE": 0.0}},
     "no change of pen width": {"augmentation": {"PEN_SHARE": NEVER}},
@@ -93,7 +94,7 @@ def table(results, seeds, handwriting):
         ("accuracy", "MNIST validation %"),
         ("loss", "its cross-entropy"),
         ("handwriting", "other handwriting %"),
-        ("refused", f"negatives below {MIN_CONFIDENCE} %"),
+        ("refused", f"negatives below {MIN_CONFIDENCE}, %"),
     ]
     columns = [column for column in columns if any(column[0] in scores for scores in results.values())]
     lines = [

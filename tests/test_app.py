@@ -66,6 +66,15 @@ def test_tensorflow_is_never_imported(tmp_path):
     assert "ai_edge_litert" in libraries and "/tensorflow/" not in libraries
 
 
+def test_this_machine_by_a_name_in_capitals_needs_no_token(tmp_path):
+    app = start_app(tmp_path, "--host", "LOCALHOST")
+    try:
+        assert "token" not in app.address
+        assert app.request("GET", "/", Host=f"localhost:{app.port}")[0] == 200
+    finally:
+        stop_app(app)
+
+
 def test_others_need_the_token(tmp_path):
     app = start_app(tmp_path, "--host", "0.0.0.0")
     try:

@@ -67,4 +67,4 @@ def test_imports_are_seen_wherever_they_stand(tmp_path, monkeypatch):
 def test_help_imports_nothing_slow(script):
     printed, imported = modules_after_help(script)
     assert printed.startswith("usage:")
-    assert not imported & {"numpy", "tensorflow", "keras", "matplotlib", "sklearn", "cv2", "PIL", "h5py"}
+    assert not imported & {"numpy", "tensorflow", "keras", "matplotlib", "sklearn", "cv2", "PIL", "h5py", "tqdm"}

@@ -284,10 +284,12 @@ def test_fallback_is_said_once(digits, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert process.returncode == 0 and [r["text"] for r in records_of(process.stdout)] == ["7", "2"]
+    by_keras = records_of(process.stdout)
+    assert process.returncode == 0 and [r["text"] for r in by_keras] == ["7", "2"]
     assert len(process.stderr.splitlines()) == 1 and "using Keras instead" in process.stderr
     process = subprocess.run([*COMMAND, "--format", "jsonl", digits / "1.png"], capture_output=True, text=True)
-    assert abs(records_of(process.stdout)[0]["confidence"] - 1) < 0.5 and process.stderr == ""
+    assert records_of(process.stdout)[0]["confidence"] == pytest.approx(by_keras[0]["confidence"], abs=1e-4)
+    assert process.stderr == ""
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -327,7 +329,7 @@ def test_more_strokes_than_are_looked_at(capsys, digits, monkeypatch):
     monkeypatch.setattr("digits.reading.strokes.MOST_STROKES", 1)
     monkeypatch.setattr("digits.reading.candidates.MOST_STROKES", 1)
     status, out, err = run(capsys, digits / "1.png")
-    assert status == 0 and "7 (" in out and "1.png has more strokes than are looked at" in err
+    assert status == 0 and "7 (" in out and "1.png has too many strokes" in err
 
 
 def test_annotate(capsys, digits):
@@ -347,14 +349,6 @@ def test_annotate(capsys, digits):
     assert (0, 114, 178) in colours or (213, 94, 0) in colours  # a box
 
 
-def test_annotate_blank_and_odd_shapes(capsys, tmp_path):
-    for name, size in (("blank", (100, 80)), ("dot", (1, 1)), ("line", (3000, 1)), ("wall", (1, 3000))):
-        Image.new("L", size, 230).save(tmp_path / f"{name}.png")
-    assert run(capsys, "--annotate", tmp_path / "out", tmp_path / "*.png")[0] == 0
-    assert run(capsys, "--single", "--annotate", tmp_path / "out", tmp_path / "*.png")[0] == 0
-    assert len(os.listdir(tmp_path / "out")) == 4
-
-
 def test_annotate_never_writes_among_the_images(capsys, digits):
     before = (digits / "1.png").read_bytes()
     for paths in ([digits], [digits / "1.png"], [f"{digits}/*.png"]):
@@ -366,15 +360,6 @@ def test_annotate_never_writes_among_the_images(capsys, digits):
 
 
 # --- start-up ----------------------------------------------------------------------------------------------
-
-
-def test_help_imports_nothing_heavy():
-    code = (
-        "import sys, predict\ntry: predict.main(['--help'])\nexcept SystemExit: pass\n"
-        "print(sorted({'numpy', 'cv2', 'PIL', 'tensorflow', 'keras', 'tqdm'} & set(sys.modules)))"
-    )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=FOLDER)
-    assert process.stdout.splitlines()[-1] == "[]" and "Exit status" in process.stdout
 
 
 def test_one_image_needs_neither_tensorflow_nor_processes(digits):

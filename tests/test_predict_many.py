@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pathlib
 import signal
 import struct
 import subprocess
@@ -102,6 +103,21 @@ def test_no_process_is_left_behind(many, how):
     while any(os.path.exists(f"/proc/{child}") for child in children):
         assert time.monotonic() < end, "a worker outlived the command"
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
+def test_a_killed_worker_is_told_with_the_image_to_go_on_from(many):
+    process = start(many, "--format", "jsonl")
+    lines = [process.stdout.readline()]
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+        for child in file.read().split():
+            if b"spawn_main" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+    lines += process.stdout.readlines()
+    message = process.stderr.read().splitlines()[-1]
+    assert process.wait(60) == 2
+    assert f"{many / str(len(lines) % 330)}.png (out of memory" in message  # the first that has no answer
 
 
 @pytest.mark.parametrize("option", ["--format", "--output"])

@@ -68,13 +68,6 @@ def test_record_states_the_command(training):
     assert (again.limit, again.epochs, again.model, again.preset) == (1800, 4, training[1], "standard")
 
 
-def test_litert_file_is_the_same_network(trained, trained_path, mnist):
-    from digits.inference import keras_model, runtimes
-
-    litert = runtimes.LiteRTNetwork(trained_path.with_suffix(".tflite"))
-    assert np.abs(litert(mnist.x_test[:100]) - keras_model.predict(trained, mnist.x_test[:100])).max() < 1e-5
-
-
 @pytest.mark.slow
 def test_weights_depend_on_the_seed_and_not_on_the_test_set(small_data, tmp_path):
     for name, data, seed in (("first", "a", 0), ("same", "b", 0), ("other test set", "c", 0), ("other seed", "a", 1)):
@@ -165,16 +158,6 @@ def test_full_disk_keeps_the_old_model(limit, small_data, tmp_path):
     with pytest.raises(UserError, match="the disk is full"), full_disk(limit):
         train.main(arguments)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["x.keras"]
-
-
-def test_full_disk_in_the_litert_export(trained, tmp_path):
-    """TensorFlow writes through its own library, in the system's temporary folder."""
-    from digits.inference import keras_model
-
-    path = tmp_path / "x.tflite"
-    with pytest.raises(UserError, match="cannot write the LiteRT form"), full_disk(200_000), files.atomic_write(path) as temporary:
-        keras_model.export_litert(trained, temporary)
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def training_curves(
         note: the second line of the heading.
     """
     epochs = np.asarray(history["epoch"], int)
-    best = max(range(len(epochs)), key=lambda i: (history["val_accuracy"][i], i))
+    best = min(range(len(epochs)), key=lambda i: (history["val_loss"][i], -i))  # as callbacks.BestWeights keeps it
     figure = new_figure(
         11,
         4.5,

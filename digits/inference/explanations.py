@@ -9,7 +9,7 @@ Works for any Keras model of 28x28 pixels to ten digits whose last layer is dens
 the results.
 """
 
-import digits.inference.keras_model  # noqa: F401  first: it imports Keras without TensorFlow's start-up notes
+from digits.inference.keras_model import predict  # first: it imports Keras without TensorFlow's start-up notes
 
 # isort: split
 import keras
@@ -63,10 +63,9 @@ def stage_outputs(model: keras.Model, image: np.ndarray, stages: int = 4) -> lis
     return [(layer.name, np.asarray(output)[0]) for layer, output in zip(ends, outputs)]
 
 
-def last_features(model: keras.Model, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
+def last_features(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the last layer's input, (N, F) float32, for images (N, 28, 28) uint8. Raises UserError."""
-    features = keras.Model(model.inputs[0], _last_dense(model).input)
-    return features.predict(images[..., None].astype("float32"), batch_size=batch_size, verbose=0)
+    return predict(keras.Model(model.inputs[0], _last_dense(model).input), images)
 
 
 def saliency(

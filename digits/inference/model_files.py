@@ -106,7 +106,7 @@ def mismatch(path: str | os.PathLike | None = None) -> str | None:
     try:
         if files.read_json(paths.record).get("model_sha256") == files.sha256(paths.keras):
             return None
-    except UserError as error:
+    except (UserError, OSError) as error:
         return str(error)
     return (
         f"{printable(paths.record)} is not the record of {printable(paths.keras)}: they are of different trainings; restore "

@@ -74,7 +74,32 @@ def load_network(
     return KerasNetwork(path)
 
 
-class LiteRTNetwork:
+class _Network:
+    """A network that answers MAX_BATCH images at a time, by `_run`."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 images, ink 255 on 0.
+
+        Raises:
+            UserError: the network does not answer in numbers.
+        """
+        import numpy as np
+
+        images = np.asarray(images)
+        if images.ndim != 3 or images.shape[1:] != (28, 28):
+            raise ValueError(f"images must be (N, 28, 28), not {images.shape}")
+        batches = (images[start : start + MAX_BATCH] for start in range(0, len(images), MAX_BATCH))
+        answers = [self._run(batch[..., np.newaxis].astype(np.float32)) for batch in batches]
+        probabilities = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
+        if not np.isfinite(probabilities).all():
+            raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
+        return probabilities
+
+    def _run(self, batch):
+        raise NotImplementedError
+
+
+class LiteRTNetwork(_Network):
     """The network run by LiteRT (ai-edge-litert), without TensorFlow.
 
     Args:
@@ -97,10 +122,6 @@ class LiteRTNetwork:
         self._lock = threading.Lock()  # LiteRT's interpreter is for one thread at a time
         self._given, self._answer = given["index"], answer["index"]
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 images, ink 255 on 0."""
-        return _in_batches(self._run, images)
-
     def _run(self, batch):
         with self._lock:
             self._interpreter.resize_tensor_input(self._given, batch.shape)
@@ -110,7 +131,7 @@ class LiteRTNetwork:
             return self._interpreter.get_tensor(self._answer)
 
 
-class KerasNetwork:
+class KerasNetwork(_Network):
     """The network run by Keras on TensorFlow.
 
     Args:
@@ -129,26 +150,6 @@ class KerasNetwork:
             self._model = keras_model.load_model(path)
         self._lock = threading.Lock()
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Return (N, 10) float32 probabilities for (N, 28, 28) uint8 images, ink 255 on 0."""
-        return _in_batches(self._run, images)
-
     def _run(self, batch):
         with self._lock:
             return self._model.predict_on_batch(batch)
-
-
-def _in_batches(run, images):
-    """Run a network over images, MAX_BATCH at a time. Raises UserError where it does not answer in numbers."""
-    import numpy as np
-
-    images = np.asarray(images)
-    if images.ndim != 3 or images.shape[1:] != (28, 28):
-        raise ValueError(f"images must be (N, 28, 28), not {images.shape}")
-    answers = [
-        run(images[start : start + MAX_BATCH, ..., np.newaxis].astype(np.float32)) for start in range(0, len(images), MAX_BATCH)
-    ]
-    probabilities = np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
-    if not np.isfinite(probabilities).all():
-        raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
-    return probabilities

@@ -240,8 +240,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                         break
                     mask, x, y = join(run, strokes.boxes)
                     h, w = mask.shape
-                    order = box[np.argsort(box[:, 0])]
-                    gap = max([0, *(order[1:, 0] - np.maximum.accumulate(order[:-1, 2]))])
+                    gap = widest_gap(box[:, 0], box[:, 2] - box[:, 0])
                     images.append(mnist_normalise(mask))
                     boxes.append(original_box(x, y, w, h, matrix, shape))
                     candidates.append(

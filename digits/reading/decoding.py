@@ -34,17 +34,16 @@ class DigitReader:
     Args:
         network: callable, (N, 28, 28) uint8 -> (N, 10) float32 probabilities.
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure.
-        invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
+            None: MIN_CONFIDENCE.
     """
 
-    def __init__(
-        self, network: Callable[[np.ndarray], np.ndarray], min_confidence: float = MIN_CONFIDENCE, invert: str = "auto"
-    ) -> None:
-        self.network, self.min_confidence, self.invert = network, min_confidence, invert
+    def __init__(self, network: Callable[[np.ndarray], np.ndarray], min_confidence: float | None = None) -> None:
+        self.network = network
+        self.min_confidence = MIN_CONFIDENCE if min_confidence is None else min_confidence
 
     def read(self, images: list[np.ndarray], single: bool = False, top_k: int = 3) -> list[dict]:
         """Read a list of (H, W, 3) uint8 images. Returns one record each; see `read_layouts`."""
-        return self.read_layouts([find_candidates(image, self.invert) for image in images], single, top_k)
+        return self.read_layouts([find_candidates(image) for image in images], single, top_k)
 
     def read_layouts(self, layouts: list[Layout], single: bool = False, top_k: int = 3) -> list[dict]:
         """Read what `candidates.find_candidates` returned for several images, with one call of the network.

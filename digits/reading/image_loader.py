@@ -182,8 +182,6 @@ def _open_file(path, name):
             raise UserError(f"{name} is a folder; name an image in it.")
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{name} is a pipe, a socket or a device, not a file; save the image to a file first.")
-        if status.st_size == 0:
-            raise UserError(f"{name} is empty (0 bytes); save or download it again.")
         return open(path, "rb")
     except FileNotFoundError:
         if os.path.islink(path):

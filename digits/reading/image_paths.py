@@ -13,32 +13,7 @@ from digits.support.messages import printable, reason
 
 # The endings of a folder's images, and of what may pass for one and cannot be read: none is left out in silence. A file that is
 # named on its own is always tried, whatever its ending.
-SUFFIXES = (
-    ".png",
-    ".apng",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".mpo",
-    ".gif",
-    ".bmp",
-    ".dib",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
-    ".pfm",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".avif",
-    ".pdf",
-    ".svg",
-)
+ENDINGS = re.compile(r"\.(a?png|jpe?g|jpe|jfif|mpo|gif|bmp|dib|tiff?|webp|p[pgbnf]m|hei[cf]|hif|avif|pdf|svg)", re.IGNORECASE)
 
 
 class Group(NamedTuple):
@@ -115,7 +90,7 @@ def _folder(top, recursive):
                         # A link may lead back to where the search came from.
                         if recursive and not entry.is_symlink():
                             folders.append(entry.name)
-                    elif entry.name.lower().endswith(SUFFIXES):
+                    elif ENDINGS.fullmatch(os.path.splitext(entry.name)[1]):
                         names.append(entry.name)
         except OSError as problem:
             groups.append(Group(folder, [], f"{printable(folder)} cannot be listed: {reason(problem)}."))

@@ -105,12 +105,13 @@ def _read_in_processes(batches, settings, workers):
                 with _interrupts_blocked():
                     pending.append((batch, pool.submit(_read_batch, settings, batch)))
                 if len(pending) >= 4 * workers:
-                    yield from pending.popleft()[1].result()
+                    yield from pending[0][1].result()  # a batch stays the first of them until it is read
+                    pending.popleft()
             while pending:
                 yield from pending[0][1].result()
                 pending.popleft()
         except BrokenProcessPool as error:
-            name = printable(pending[0][0][0].name) if pending else "the last image"
+            name = printable(pending[0][0][0].name or "the image") if pending else "the last image"
             raise UserError(
                 f"a worker process ended at or soon after {name} (out of memory, or a fault in a "
                 "decoder); read the files from there on one by one."

@@ -8,7 +8,10 @@ NumPy and OpenCV only.
 import cv2
 import numpy as np
 
+from digits.reading.image_statistics import border_share
 from digits.reading.strokes import stroke_width
+
+BORDER = 0.85  # of an image's border is paper at least: a digit with its weight at one end may touch it
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
@@ -80,10 +83,8 @@ def already_mnist(image: np.ndarray, invert: str = "auto") -> np.ndarray | None:
     grey = image if image.ndim == 2 else image[..., 1]
     if image.ndim == 3 and (cv2.absdiff(image[..., 0], grey).max() > 16 or cv2.absdiff(image[..., 2], grey).max() > 16):
         return None
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    most = 0.85 * len(border)  # a digit with its weight at one end may touch the frame
-    light_on_dark = np.count_nonzero(border <= 24) >= most
-    if (not light_on_dark and np.count_nonzero(border >= 231) < most) or invert == ("yes" if light_on_dark else "no"):
+    light_on_dark = border_share(grey <= 24) >= BORDER
+    if (not light_on_dark and border_share(grey >= 231) < BORDER) or invert == ("yes" if light_on_dark else "no"):
         return None
     ink = grey if light_on_dark else 255 - grey
     _, _, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))

@@ -132,21 +132,14 @@ class ImageReader:
     """
 
     def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note) -> None:
-        from digits.reading import (
-            candidates,  # here and not above: these import NumPy, OpenCV and Pillow
-            decoding,
-            image_loader,
-            ink,
-        )
+        # Here and not above: these import NumPy, OpenCV and Pillow.
+        from digits.reading import candidates, decoding, image_loader, ink
 
         self._single, self._top_k = settings.single, settings.top_k
         self._loader, self._least_side = image_loader, ink.LONG_SIDE
         self._find = functools.partial(candidates.find_candidates, invert=settings.invert)
-        self._digits = decoding.DigitReader(
-            runtimes.load_network(settings.model_path, settings.runtime, warn=warn),
-            invert=settings.invert,
-            **({} if settings.min_confidence is None else {"min_confidence": settings.min_confidence}),
-        )
+        network = runtimes.load_network(settings.model_path, settings.runtime, warn=warn)
+        self._digits = decoding.DigitReader(network, settings.min_confidence)
 
     def read(self, jobs: list[Job]) -> Generator[dict, None, None]:
         """Yield the records of a list of Job, one for each page, with few calls of the network; see `read_images`."""
@@ -227,9 +220,7 @@ def _complete(record, layout, reading):
             f"{name} has shadows or things around its strokes and no plain paper, so nothing was read; crop it to the writing."
         )
     if layout.crowded and record["digits"]:
-        record["notes"].append(
-            f"{name} has too many strokes; the smallest were left out. Crop it and read the parts."
-        )
+        record["notes"].append(f"{name} has too many strokes; the smallest were left out. Crop it and read the parts.")
     return images
 
 

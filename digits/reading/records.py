@@ -40,17 +40,17 @@ def make_record(
         record["notes"] += [f"has a minus before {number}, which is no part of the number." for number in minus]
     record["notes"] += describe_rest(unread_boxes(layout, numbers, words))
     chosen = [i for number in numbers for i in number.word.chosen]
+    return record | {"digits": describe(layout, probabilities, chosen, top_k), "images": layout.images[chosen]}
+
+
+def describe(layout: Layout, probabilities: np.ndarray, chosen: list[int], top_k: int) -> list[dict]:
+    """Return a record's "digits": of each of the `chosen` candidates digit, confidence, box and the `top_k` likeliest digits."""
+    digits = []
     for i in chosen:
-        order = np.argsort(-probabilities[i], kind="stable")
-        record["digits"].append(
-            {
-                "digit": int(order[0]),
-                "confidence": float(probabilities[i][order[0]]),
-                "box": [int(v) for v in layout.boxes[i]],
-                "top": [[int(k), float(probabilities[i][k])] for k in order[:top_k]],
-            }
-        )
-    return record | {"images": layout.images[chosen]}
+        order = np.argsort(-probabilities[i], kind="stable").tolist()
+        top = [[digit, float(probabilities[i][digit])] for digit in order]
+        digits.append({"digit": top[0][0], "confidence": top[0][1], "box": layout.boxes[i].tolist(), "top": top[:top_k]})
+    return digits
 
 
 def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str, list[dict], list[str]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from digits.reading import decoding
 from digits.reading.candidates import Layout
+from digits.reading.records import describe
 from digits.support.messages import percent
 
 
@@ -34,12 +35,7 @@ def refused_digits(layout: Layout, probabilities: np.ndarray, top_k: int = 2) ->
             seen |= pieces
             chosen.append(i)
     chosen.sort(key=lambda i: (layout.candidates[i].line, layout.candidates[i].first))
-    digits = []
-    for i in chosen:
-        order = np.argsort(-probabilities[i], kind="stable")
-        top = [[int(digit), float(probabilities[i][digit])] for digit in order[:top_k]]
-        digits.append({"digit": top[0][0], "confidence": top[0][1], "box": layout.boxes[i].tolist(), "top": top})
-    return digits, layout.images[chosen]
+    return describe(layout, probabilities, chosen, top_k), layout.images[chosen]
 
 
 def reason(layout: Layout, record: dict) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.reading.image_statistics import quantile
+from digits.reading.image_statistics import odd, quantile
 from digits.reading.lines import group_lines
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
@@ -148,8 +148,7 @@ def propose_cuts(mask: np.ndarray, width: float) -> list[tuple[float, float, flo
         width: stroke width in pixels.
 
     Returns:
-        list of (x at the middle row, slant, ink cut in stroke widths), from left to right; 3 at most, as
-        digits that lean on each other share a long edge.
+        list of (x at the middle row, slant, ink cut in stroke widths), from left to right.
     """
     height, length = mask.shape
     middle, near = height / 2, 0.12 * height
@@ -159,7 +158,7 @@ def propose_cuts(mask: np.ndarray, width: float) -> list[tuple[float, float, flo
     for slant in CUT_SLANTS:
         shear = np.array([[1, slant, -slant * middle], [0, 1, 0]], np.float32)
         sheared = cv2.warpAffine(ink, shear, (length, height), flags=cv2.INTER_LINEAR)
-        profile = cv2.blur(sheared.sum(axis=0, keepdims=True), (max(1, int(width / 2) // 2 * 2 + 1), 1))[0]
+        profile = cv2.blur(sheared.sum(axis=0, keepdims=True), (odd(width / 2, least=1), 1))[0]
         there = sheared > 0.5
         extent = np.where(there.any(axis=0), height - there.argmax(axis=0) - there[::-1].argmax(axis=0), 0)
         badness = (0.5 * profile / width + 6 * extent / height).astype(np.float32)

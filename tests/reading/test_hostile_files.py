@@ -47,7 +47,6 @@ def test_damaged_data_sets(name, tmp_path):
 
 
 def test_a_fault_would_be_counted(trained_path, monkeypatch):
-    monkeypatch.setattr("digits.reading.image_loader.load_image", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("predict.main", lambda _: 1 / 0)
     assert faults.try_files("images", 0, 3, 1, trained_path) == {"tracebacks": 3}
 

@@ -83,8 +83,3 @@ def test_lost_detail_is_coarse_or_binary(digits, monkeypatch):
     binary = np.isin(changed, (0, 255)).all(axis=(1, 2, 3))
     assert 0.3 < binary.mean() < 0.7
     assert np.abs(np.diff(changed[~binary], axis=2)).mean() < 0.8 * np.abs(np.diff(digits[~binary], axis=2)).mean()
-
-
-def test_constants_are_moderate():
-    """A digit must stay the digit that it is: a 6 turned by 90 degrees, or moved out of its image, is none."""
-    assert augmentation.ROTATION <= 25 and augmentation.SHIFT <= 4 and augmentation.SCALE <= 0.3

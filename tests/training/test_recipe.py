@@ -94,13 +94,3 @@ def test_learning_rate_rises_and_falls_to_zero():
     assert max(rates) == pytest.approx(0.01, rel=1e-3) and rates[0] < 0.002 and rates[100] < 1e-6
     peak = int(np.argmax(rates))
     assert rates[:peak] == sorted(rates[:peak]) and rates[peak:] == sorted(rates[peak:], reverse=True)
-
-
-def test_dropout_hides_part_of_the_features_during_training_only():
-    import model
-
-    layer = model.build_model().get_layer("dropout")
-    features = np.ones((50, 1728), np.float32)
-    hidden = np.mean(layer(features, training=True).numpy() == 0)
-    assert 0.2 < hidden < 0.5
-    assert np.array_equal(layer(features, training=False), features)
