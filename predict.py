@@ -60,7 +60,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--single", action="store_true", help="each image holds exactly one digit: never answer with several or none")
     confidence = (
         "mark a text as unsure whose confidence is less, 0 to 1; confidence is the chance that the whole text is right "
-        "(default: 0.85, chosen on real handwriting). Where no number reaches 3 %%, no digit is found"
+        "(default: 0.85, chosen on real handwriting). Where no number reaches 10 %%, no digit is found"
     )
     add("--min-confidence", type=number(float, 0, 1), metavar="P", help=confidence)
     polarity = "yes: dark ink on light paper; no: light ink on dark (default: %(default)s)"

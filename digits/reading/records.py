@@ -12,7 +12,7 @@ import numpy as np
 from digits.reading.candidates import Layout
 from digits.reading.words import Number, Word
 
-LEAST_CONFIDENCE = 0.03  # where no number reaches this there is no digit; chosen on handwriting kept for development
+LEAST_CONFIDENCE = 0.1  # where no number reaches this there is no digit; chosen on handwriting kept for development
 GUESS = 0.001  # what is less likely than this is not even a guess
 LARGE_PIECE = 0.3  # of a line's height; ink that is left out is told from here on
 MOST_NOTES = 3  # about ink that was left out

@@ -18,6 +18,7 @@ from digits.reading.image_statistics import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which other words are more
+ALONE = 1.0  # ... more for each digit after the first, where no word is doubtful
 OTHER_LINES = 0.5  # of a word that stands in another line counts
 LEAST_EVIDENCE, MOST_EVIDENCE = -3.5, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
@@ -92,12 +93,13 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         else word
         for word in words
     ]
-    doubtful = sum(word.evidence < DOUBTFUL for word in words)
-    beside = collections.Counter(word.line for word in words if word.evidence < DOUBTFUL)
+    # A word that stands alone says nothing about itself.
+    beside = collections.Counter(word.line for word in words if word.evidence < DOUBTFUL and len(words) > 1)
+    doubtful = beside.total()
     numbers, read = [], []
     for word in words:
         others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line])
-        odds = WORD_ODDS - CONTEXT * math.log(1 + others)
+        odds = WORD_ODDS - CONTEXT * math.log(1 + others) + (0 if doubtful else ALONE * max(0, len(word.chosen) - 1))
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
         most = math.inf if doubtful else MOST_CUT_DOUBT  # where there are words, this may be letters that were cut
         doubt = min(CUT_DOUBT * word.cuts, most) + UNCLEAR_DOUBT * word.unclear

@@ -252,7 +252,7 @@ def test_what_is_too_uncertain_is_a_guess():
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     (record,) = DigitReader(network).read([image])
     assert (record["text"], record["confidence"], record["unsure"], record["digits"]) == ("", None, False, [])
-    assert record["guess"]["text"] == "7" and 0 < record["guess"]["confidence"] < 0.03
+    assert record["guess"]["text"] == "7" and 0 < record["guess"]["confidence"] < 0.1
 
 
 @pytest.mark.parametrize("other, confidence", [(8, 0.5), (3, 1.0)])
