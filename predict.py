@@ -75,7 +75,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     part = "read only the I-th of N parts of the images; the N outputs, one after the other, are the output for all"
     add("--shard", type=shards.shard, default=shards.Shard(), metavar="I/N", help=part)
     arguments = parser.parse_args(argv)
-    if arguments.output:
+    if arguments.output is not None:
         ending = os.path.splitext(arguments.output)[1].lower().removeprefix(".")
         if ending not in ("csv", "jsonl", "json") or arguments.format not in (None, ending):
             parser.error("--output needs a FILE that ends in .csv, .jsonl or .json, and no other --format")
@@ -194,6 +194,8 @@ def main(argv: list[str] | None = None) -> int:
     groups = image_paths.find_images(arguments.paths, arguments.recursive)
     if arguments.annotate:
         _check_annotate(arguments.annotate, groups)
+    if arguments.output:
+        _check_output(arguments.output, groups)
     settings = reader.Settings(
         arguments.model, arguments.runtime, arguments.single, arguments.min_confidence, arguments.invert, arguments.top_k or 3
     )
@@ -243,6 +245,15 @@ def _writing(path, progress):
             sys.stdout.flush()  # whoever reads this need not wait for more
 
     yield write
+
+
+def _check_output(path, groups):
+    """Raise UserError where the file to write is one of the images to read."""
+    for folder, names, _ in groups:
+        for name in names:
+            image = os.path.join(folder, name)
+            if os.path.basename(image) == os.path.basename(path) and os.path.exists(path) and os.path.samefile(image, path):
+                raise UserError(f"{printable(path)} is one of the images to read; name another file to write.")
 
 
 def _check_annotate(folder, groups):

@@ -183,8 +183,8 @@ def test_a_model_that_cannot_be_calibrated(one_image, tmp_path):
     "arguments, words",
     [
         ([], "--fine-tune needs --data"),
-        (["--data", "mine"], "--fine-tune needs --model"),
-        (["--data", "mine", "--model", "y.keras"], "--fine-tune needs --model: another path"),
+        (["--data", "mine"], "--fine-tune needs a new --model path"),
+        (["--data", "mine", "--model", "y.keras"], "--fine-tune needs a new --model path"),
         (["--data", "mine", "--model", "x.keras", "--preset", "quick"], "--fine-tune takes no --preset"),
         (["--data", "mine", "--model", "x.keras", "--strategy", "mirrored"], "--fine-tune takes no --strategy"),
         (["--fine-tune", "--data", "missing", "--model", "x.keras"], "there is no data set at missing"),

@@ -98,6 +98,17 @@ def test_output_of_a_wrong_kind(folder, capsys):
         assert ended.value.code == 2 and fault in capsys.readouterr().err
 
 
+def test_output_never_replaces_an_image(folder, capsys):
+    image = folder / "photo.csv"
+    shutil.copy(folder / "a.png", image)
+    for paths in ([image], [folder, f"{folder}/*.csv"]):
+        with pytest.raises(UserError, match="photo.csv is one of the images"):
+            predict.main([*map(str, paths), "--output", str(image)])
+    with pytest.raises(SystemExit):
+        predict.main([str(image), "--output", ""])
+    assert image.read_bytes() == (folder / "a.png").read_bytes() and capsys.readouterr().out == ""
+
+
 def test_output_is_whole_or_not_at_all(folder, capsys):
     path = folder / "answers.csv"
     path.write_text("of yesterday\n")

@@ -105,6 +105,16 @@ def test_no_process_is_left_behind(many, how):
         time.sleep(0.1)
 
 
+def test_sigterm_leaves_nothing_half_written(many, tmp_path):
+    process = start(many, "--output", tmp_path / "answers.csv")
+    end = time.monotonic() + 60
+    while not os.listdir(tmp_path):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(60) == 143 and os.listdir(tmp_path) == []
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 def test_a_killed_worker_is_told_with_the_image_to_go_on_from(many):

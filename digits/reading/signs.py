@@ -20,6 +20,7 @@ HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
 LONGER = 0.8  # spreads of height: a slash that is not higher than the digits by as many may be a 1
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
+ARC = 0.08  # heights by which a bracket's middle lies beside its ends
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 THICK_BAR = 0.4  # a plus's bars are thinner, in lengths of the bars
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
@@ -51,10 +52,11 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
     signs, rest, unclear = [], [], set()
+    usual = float(np.median([lean(stroke_mask(strokes, i)) for i in tall]))
+    upright = upright_boxes(strokes, line, usual)
     for i in line:
-        box = strokes.boxes[i]
-        mask = strokes.labels[box[1] : box[1] + box[3], box[0] : box[0] + box[2]] == i + 1
-        character = name_sign(mask, box, strokes.boxes[[j for j in tall if j != i]], height)
+        box, mask = strokes.boxes[i], stroke_mask(strokes, i)
+        character = name_sign(mask, upright[i], upright[[j for j in tall if j != i]], height)
         if character == "1":
             leans, rises = compare_with_digits(i, tall, strokes, height)
             if leans and rises:
@@ -62,17 +64,40 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
             elif leans:
                 unclear.add(int(i))
         others = [strokes.boxes[j][3] for j in tall if j != i]
-        if not character and others and box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others):
+        if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or is_arc(mask)):
             unclear.add(int(i))
         if character and character != "1":
             signs.append(Sign(character, tuple(box.tolist())))
         else:
             rest.append(i)
-    x0, x1 = strokes.boxes[tall, 0].min(), (strokes.boxes[tall, 0] + strokes.boxes[tall, 2]).max()
+    x0, x1 = upright[tall, 0].min(), (upright[tall, 0] + upright[tall, 2]).max()
     for box in specks:
-        if x0 < box[0] and box[0] + box[2] < x1 and (character := name_dot(box, strokes.boxes[tall], height)):
+        x = box[0] + shift(usual, box[1] + box[3] / 2)
+        moved = np.array([x, *box[1:]])
+        if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], height)):
             signs.append(Sign(character, tuple(box.tolist())))
     return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
+
+
+def stroke_mask(strokes: Strokes, i: int) -> np.ndarray:
+    """Return stroke number `i` in its box, (h, w) bool."""
+    x, y, w, h = strokes.boxes[i]
+    return strokes.labels[y : y + h, x : x + w] == i + 1
+
+
+def shift(angle: float, y: float | np.ndarray) -> float | np.ndarray:
+    """Return how far a row of the image is moved to the right so that what leans by `angle` degrees stands upright."""
+    return math.tan(math.radians(angle)) * y
+
+
+def upright_boxes(strokes: Strokes, line: np.ndarray, angle: float) -> np.ndarray:
+    """Return the boxes (n, 4) float of all strokes; those of the line as if it did not lean, so that a dot is beside digits."""
+    boxes = strokes.boxes.astype(float)
+    for i in line:
+        y, x = np.nonzero(stroke_mask(strokes, i))
+        places = x + strokes.boxes[i][0] + shift(angle, y + strokes.boxes[i][1])
+        boxes[i, 0], boxes[i, 2] = places.min(), np.ptp(places) + 1
+    return boxes
 
 
 def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: float) -> str:
@@ -80,17 +105,16 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: flo
 
     Args:
         mask: (h, w) bool, the stroke.
-        box: x, y, width, height of it.
-        digits: (n, 4) boxes of the tall strokes beside it.
+        box: x, y, width, height of it, and digits: (n, 4) boxes of the tall strokes beside it; see `upright_boxes`.
         height: of the line, in pixels.
 
     Returns:
         one of . , - +, or "1" for a straight slanted stroke, or "" for none of these.
     """
-    _, y, w, h = box
+    y, (h, w) = box[1], mask.shape
     if 0.25 * height < w < 0.95 * height and 0.25 * height < h < 0.95 * height and 0.6 < w / h < 1.6 and is_cross(mask):
         return "+"
-    if is_straight(mask) and h > 1.2 * w and h > ONE_HEIGHT * height:
+    if is_straight(mask) and h > 1.2 * box[2] and h > ONE_HEIGHT * height:
         return "1"
     if len(digits) == 0:
         return ""
@@ -171,6 +195,21 @@ def is_straight(mask: np.ndarray) -> bool:
     return bool(length > 4 * width and len(y) > 0.85 * length * width * 0.9)
 
 
+def is_arc(mask: np.ndarray) -> bool:
+    """Tell whether a stroke is a thin arc from top to bottom, as a bracket is: its middle lies far to one side of both ends."""
+    h, w = mask.shape
+    rows = mask.sum(axis=1)
+    if h < 8 or w > 0.6 * h or rows.min() == 0 or np.quantile(rows, 0.8) > 0.35 * h:
+        return False
+    y, x = np.nonzero(mask)
+    centres = np.bincount(y, x) / rows
+    single = (np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1) == 1).sum(axis=1) == 1
+    part = max(1, h // 6)
+    top, bottom, middle = centres[:part].mean(), centres[-part:].mean(), centres[h // 2 - part // 2 : h // 2 + part // 2 + 1].mean()
+    bulge = min((middle - top), (middle - bottom), key=abs) if (middle - top) * (middle - bottom) > 0 else 0.0
+    return bool(single.mean() > 0.95 and abs(bulge) > ARC * h)
+
+
 def lean(mask: np.ndarray) -> float:
     """Return how far a stroke leans to the right, in degrees from upright, by the moments of its ink."""
     y, x = np.nonzero(mask)
@@ -193,15 +232,11 @@ def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float
     if min(before, default=math.inf) > NEAR * height or min(after, default=math.inf) > NEAR * height:
         return False, False
 
-    def lean_of(j):
-        bx, by, w, h = strokes.boxes[j]
-        return lean(strokes.labels[by : by + h, bx : bx + w] == j + 1)
-
     others = sorted((j for j in tall if j != i), key=lambda j: abs(strokes.boxes[j][0] + strokes.boxes[j][2] / 2 - own))[:6]
-    leans = np.array([lean_of(j) for j in others])
+    leans = np.array([lean(stroke_mask(strokes, j)) for j in others])
     usual = float(np.median(leans))
     spread = min(max(1.5 * float(np.median(np.abs(leans - usual))), LEAN_SPREAD[0]), LEAN_SPREAD[1])
-    further = (lean_of(i) - usual) / spread
+    further = (lean(stroke_mask(strokes, i)) - usual) / spread
     digit = float(np.quantile(strokes.boxes[others, 3], 0.7))  # among small letters, a 1 is longer than most
     longer = (strokes.boxes[i][3] / digit - 1) / HEIGHT_SPREAD
     return bool(min(further, 3) + min(longer, 3) > SLASH and further > 0.2), bool(longer > LONGER)

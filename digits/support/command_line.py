@@ -63,10 +63,12 @@ def run(main: Callable[[], int]) -> NoReturn:
     """Run a script's `main(argv=None) -> int` and end the process with its exit status.
 
     A `UserError` becomes one sentence and status 2; so does a package that is not installed, and whatever the operating
-    system refuses (output to a full disk). Ctrl-C is status 130. A reader that closes the pipe early (`| head`) ends the
-    script without a message.
+    system refuses (output to a full disk). Ctrl-C is status 130, SIGTERM 143. A reader that closes the pipe early
+    (`| head`) ends the script without a message.
     """
     name = os.path.basename(sys.argv[0])
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # ends the script in order: nothing half-written is left
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.stdout, sys.stderr = sys.stdout or open(os.devnull, "w"), sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed: `>&-`
     try:
         status = main()

@@ -124,18 +124,18 @@ SIGNS = {
 }
 
 
-def written(text):
-    """Coverage of digits and signs drawn with a pen; a space is a gap."""
+def written(text, slant=0.0):
+    """Coverage of digits and signs drawn with a pen that leans to the right by `slant` heights; a space is a gap."""
     coverage, x = np.zeros((3 * HEIGHT, 1400)), 40.0
     for character in text:
         if character.isdigit():
-            compose.draw(coverage, int(character), x, HEIGHT, HEIGHT, pen=7)
+            compose.draw(coverage, int(character), x, HEIGHT, HEIGHT, pen=7, slant=slant)
             x += 0.8 * HEIGHT
         elif character == " ":
             x += 0.7 * HEIGHT
         else:
             for points in SIGNS[character]:
-                stroke(coverage, [(x + px * HEIGHT, HEIGHT + py * HEIGHT) for px, py in points])
+                stroke(coverage, [(x + (px + slant * (1 - py)) * HEIGHT, HEIGHT + py * HEIGHT) for px, py in points])
             x += (0.3 if character in ".,:" else 0.62) * HEIGHT
     return coverage[:, : int(x) + 40]
 
@@ -166,16 +166,31 @@ def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
         assert 0 <= x0 < x1 and HEIGHT * 0.8 <= y0 < y1 <= HEIGHT * 2.3
 
 
+@pytest.mark.parametrize("slant", [0.3, 0.45])
+@pytest.mark.parametrize("text, wanted", [("12.50", "12 50"), ("2.95", "2 95"), ("149,00", "149 00"), ("31.7.2025", "31 7 2025")])
+def test_a_point_below_slanted_writing_is_found(reader, text, wanted, slant):
+    record = read(reader, written(text, slant))
+    assert record["text"] == wanted
+    assert "".join(one["sign"] for one in record["separators"]) == "".join(c for c in text if not c.isdigit())
+
+
+@pytest.mark.parametrize("text, wanted", [("3/4", "3 4"), ("7/8/2025", "7 8 2025")])
+def test_a_slash_in_slanted_writing_is_never_surely_a_one(reader, text, wanted):
+    record = read(reader, written(text, 0.5))
+    assert record["text"] == wanted or record["unsure"]
+
+
 def test_a_slash_no_higher_than_the_digits_is_never_surely_a_one(reader, monkeypatch):
     monkeypatch.setitem(SIGNS, "/", [[(0.05, 1.0), (0.45, 0.0)]])
     record = read(reader, written("12/05/2026"))
     assert record["text"] == "12 05 2026" or record["unsure"]
 
 
-def test_brackets_are_never_surely_ones(reader):
+@pytest.mark.parametrize("size", [0.55, 0.75])
+def test_brackets_are_never_surely_ones(reader, size):
     coverage = written("  42  ")
     for x, bulge in ((75, -1), (235, 1)):
-        arc = [(x + bulge * 14 * np.cos(t), 1.5 * HEIGHT + 0.75 * HEIGHT * np.sin(t)) for t in np.linspace(-1.2, 1.2, 20)]
+        arc = [(x + bulge * 14 * np.cos(t), 1.5 * HEIGHT + size * HEIGHT * np.sin(t)) for t in np.linspace(-1.2, 1.2, 20)]
         stroke(coverage, arc)
     record = read(reader, coverage)
     assert record["text"] == "42" or record["unsure"]
