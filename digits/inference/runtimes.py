@@ -14,6 +14,7 @@ Run a model that you do not trust in Keras's safe mode, which executes nothing i
 
 from __future__ import annotations
 
+import abc
 import os
 import pathlib
 import sys
@@ -74,7 +75,7 @@ def load_network(
     return KerasNetwork(path)
 
 
-class _Network:
+class _Network(abc.ABC):
     """A network that answers MAX_BATCH images at a time, by `_run`."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -95,8 +96,9 @@ class _Network:
             raise UserError("the model's answers are not numbers (its weights are damaged); train it again.")
         return probabilities
 
+    @abc.abstractmethod
     def _run(self, batch):
-        raise NotImplementedError
+        """Return the probabilities of (N, 28, 28, 1) float32 images."""
 
 
 class LiteRTNetwork(_Network):
