@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import nbclient
 import nbformat
@@ -33,6 +35,19 @@ def test_runs_and_shows_what_it_did_when_it_was_saved(path, shipped_model):
     saved = printed(notebook)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(FOLDER)}}).execute()
     assert printed(notebook) == saved, f"save its outputs: jupyter execute --inplace notebooks/{path.name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_copied_to_colab_it_finds_the_clone_beside_it(path, tmp_path):
+    (tmp_path / "digits-repository").symlink_to(FOLDER.parent)
+    first = next(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    finding = first.partition("sys.path.insert(0, str(PROJECT))")
+    code = (
+        "".join(finding[:2]).replace("%matplotlib inline", "")
+        + "\nimport importlib.util\nprint(importlib.util.find_spec('model').origin)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [str(tmp_path / "digits-repository" / "model.py")], done.stderr
 
 
 def test_the_notebooks_lead_from_one_to_the_next():
