@@ -63,6 +63,13 @@ def test_imports_are_seen_wherever_they_stand(tmp_path, monkeypatch):
     assert imports_of(module) == {"train", "keras.layers", "digits.reading.ink", "digits.support.files", "model.a"}
 
 
+def test_the_top_level_holds_only_what_a_person_looks_for():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml", ".gitignore"}
+    requirements = {"requirements.txt", "requirements-dev.txt", "requirements-notebooks.txt"}
+    assert {path for path in tracked if "/" not in path} == texts | requirements | {f"{script}.py" for script in SCRIPTS}
+
+
 @pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in ("model", "data_loader")])
 def test_help_imports_nothing_slow(script):
     printed, imported = modules_after_help(script)

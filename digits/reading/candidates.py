@@ -16,7 +16,7 @@ import numpy as np
 
 from digits.reading import ink as inks
 from digits.reading.ink_versions import propose_versions, share_left_out, whole_cost, widest_gap
-from digits.reading.lines import find_dots, group_lines, line_height, split_words
+from digits.reading.lines import find_dots, find_stacked, group_lines, line_height, split_words
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
 from digits.reading.strokes import MOST_STROKES, Strokes, cut_stroke, greatest_width, label_strokes, propose_cuts, stroke_width
@@ -38,6 +38,7 @@ class Candidate(NamedTuple):
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
         unclear: whether it may be a slash or a bracket as well as a 1.
+        stacked: whether another digit of its line may stand above or below it.
     """
 
     line: int
@@ -49,6 +50,7 @@ class Candidate(NamedTuple):
     thickness: float
     left_out: float = 0.0
     unclear: bool = False
+    stacked: bool = False
 
 
 class Mark(NamedTuple):
@@ -227,6 +229,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                 for sign in signs
             ]
             heights = np.array([bottom - top for _, top, _, bottom in spans]) / height
+            stacked = find_stacked(np.array(spans), height)
             dots = find_dots(np.array(spans), height) & [not piece[2] and not piece[3] for piece in pieces]
             lines.append(Line(version, cost, heights, np.array(originals, np.int32), dots, words, marks))
             for first in range(len(pieces)):
@@ -254,6 +257,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                             greatest_width(mask) / max(h, w),
                             share_left_out(mask, [i for i, *_ in run], strokes),
                             last == first and run[0][0] in unclear,
+                            bool(stacked[first : last + 1, :first].any() or stacked[first : last + 1, last + 1 :].any()),
                         )
                     )
         if all(c.left_out for c in candidates[start:]):

@@ -16,7 +16,7 @@ from digits.reading.hairlines import add_hairlines
 from digits.reading.image_statistics import border_share
 from digits.reading.ink import Ink, cut_out
 from digits.reading.lines import level_slant
-from digits.reading.strokes import Strokes, drop_border, drop_frame, drop_specks, keep_strokes, label_strokes, touched_sides, turn
+from digits.reading.strokes import Strokes, drop_border, drop_frame, drop_specks, keep_strokes, label_strokes, part_lines, touched_sides, turn
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
@@ -26,6 +26,7 @@ BORDER_COST = 1.5  # ... as a part of one digit
 BAR_COST = 1.5  # for keeping a printed bar under the writing, or for taking one of the pen's own away
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
+PARTED_COST = 1.0  # for cutting lines of writing apart
 TURN_COST = 0.2  # for turning a slanted line level
 TIGHT = 0.75  # of the image's height or width: a crop of the writing alone
 FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
@@ -72,6 +73,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         versions.append(Version(kept, back, cost))
         if dropped:  # a tight crop of a number touches the border, too
             versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
+        if (parted := part_lines(kept)) is not None:
+            versions.append(Version(parted, back, cost + PARTED_COST))
         angle = level_slant(kept.boxes)
         if angle:
             turned, inverse = turn(kept.labels > 0, angle)
@@ -103,7 +106,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     if framed.any():
         sets.append((keep_strokes(plain, ~framed), 0.0))
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
-        sets.append((label_strokes(ruled), PRINT_COST))
+        # Digits that stand on a line would be taken away with it.
+        lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)
+        sets = [(plain, DROPPED_COST * float(lost.sum() / ruled.sum())), (label_strokes(ruled), PRINT_COST)]
     elif (without := ruled_paper.remove_bar(ink.mask)) is not None:
         rest, printed = without
         sets = [(label_strokes(rest), 0.0 if printed else BAR_COST), (plain, BAR_COST if printed else 0.0)]

@@ -11,6 +11,7 @@ import numpy as np
 from digits.reading.image_statistics import quantile
 
 ABOVE_SIZE = 0.35  # a dot above a letter is smaller, in heights of the line
+STACKED_SIZE = 0.4  # a piece above or below a digit may be another digit, where it is higher, in heights of the line
 ABOVE_GAP = 0.06  # ... and stands clear of it by this much
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
 MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
@@ -120,3 +121,12 @@ def find_dots(spans: np.ndarray, height: float) -> np.ndarray:
         & (y1 - y0 > 0.45 * height)
     )
     return small & above.any(axis=1)
+
+
+def find_stacked(spans: np.ndarray, height: float) -> np.ndarray:
+    """Return (n, n) bool: which pieces stand above or below each other and are large; spans (n, 4) x0, y0, x1, y1."""
+    x0, y0, x1, y1 = spans.T
+    large = y1 - y0 > STACKED_SIZE * height
+    beside = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0) > 0.6 * np.minimum((x1 - x0)[:, None], x1 - x0)
+    apart = np.maximum(y0[:, None], y0) - np.minimum(y1[:, None], y1) > -0.1 * height
+    return large[:, None] & large & beside & apart

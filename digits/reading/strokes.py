@@ -15,6 +15,7 @@ from digits.reading.image_statistics import odd, quantile
 from digits.reading.lines import group_lines
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
+TWO_LINES = 1.5  # heights of the other digits; a higher stroke may reach from one line into the next
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 
@@ -119,6 +120,26 @@ def drop_specks(strokes: Strokes) -> Strokes:
     if keep.sum() > MOST_STROKES:
         keep &= extent >= np.sort(extent)[-MOST_STROKES]
     return keep_strokes(strokes, keep)
+
+
+def part_lines(strokes: Strokes) -> Strokes | None:
+    """Cut strokes that reach from one line of writing into the next, where there is little ink near their middle.
+
+    Returns:
+        Strokes, or None when no stroke is as high as two others.
+    """
+    heights = strokes.boxes[:, 3]
+    usual = quantile(heights[heights > 0.3 * heights.max()], 0.3)
+    parted = strokes.labels > 0
+    for i in np.flatnonzero(heights > TWO_LINES * usual):
+        x, y, w, h = strokes.boxes[i]
+        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        rows = np.arange(h)
+        badness = mask.sum(axis=1) + usual * np.abs(rows / h - 0.5)
+        middle = np.flatnonzero(np.abs(rows / h - 0.5) < 0.25)
+        cut = middle[badness[middle].argmin()]
+        parted[y + cut, x : x + w] &= ~mask[cut]
+    return label_strokes(parted) if parted.sum() < np.count_nonzero(strokes.labels) else None
 
 
 def turn(mask: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:

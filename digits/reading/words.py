@@ -35,6 +35,9 @@ SHARPNESS = 5.0  # of the shares of the ways to read a word: makes the confidenc
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
 DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
+TALL_COST = 3.0  # for a digit higher than 1.8 of its line, per line height
+STACKED_COST = 1.0  # for a digit above or below another one of its word
+STACKED_EVIDENCE = 2.0  # less for each of these
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 1.5  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
@@ -156,6 +159,8 @@ def read_word(
                 + CUT_COST * c.cuts
                 + GAP_COST * max(0, c.gap - 0.1)
                 + SMALL_COST * max(0, 0.55 - c.height)
+                + TALL_COST * max(0, c.height - 1.8)
+                + STACKED_COST * c.stacked
             )
             for text, (weight, cost, chosen) in states[c.first - first].items():
                 ways.append((f"{text}{digits[i]}", weight - SHARPNESS * own, cost + own, (*chosen, i)))
@@ -175,7 +180,7 @@ def read_word(
     cuts = sum(candidates[i].cuts for i in chosen)
     evidence = sum(digit_evidence(digits[i], likely[i]) for i in chosen) - CUT_EVIDENCE * cuts - JUNK_EVIDENCE * junk
     tallest = max((candidates[i].height for i in chosen), default=0.0)
-    evidence -= DOT_EVIDENCE * dots
+    evidence -= DOT_EVIDENCE * dots + STACKED_EVIDENCE * sum(candidates[i].stacked for i in chosen)
     if chosen:  # small letters stand lower than the line's tall ones; digits are as high as these
         tall = [candidates[i].height for i in chosen]
         evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tallest / quantile(heights, 0.9))

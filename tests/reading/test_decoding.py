@@ -58,6 +58,15 @@ def test_number_on_ruled_paper(reader, squared):
     assert text(reader, compose.write(coverage, sheet)) == "2486"
 
 
+def test_zeros_that_touch_stand_on_a_ruled_line(reader):
+    """They are a part of the number, though with the line they run into the frame of the image."""
+    coverage, sheet = np.zeros((150, 260)), compose.paper((150, 260))
+    for digit, x, y, height in ((2, 15, 15, 66), (0, 65, 25, 72), (0, 107, 25, 72), (8, 167, 15, 66)):
+        compose.draw(coverage, digit, x, y, height)
+    sheet[95:98] = (90, 90, 95)
+    assert text(reader, compose.write(coverage, sheet)) == "2008"
+
+
 @pytest.mark.parametrize("colour", [(225, 30, 45), (20, 20, 20)])
 def test_number_in_boxes(reader, colour):
     sheet = compose.paper((150, 420), (255, 255, 255))
@@ -66,6 +75,16 @@ def test_number_in_boxes(reader, colour):
     sheet[10:14, 10:409] = sheet[136:140, 10:409] = colour
     coverage = compose.number("3260", (150, 420), 80, gap=1.25, x=32, y=35)
     assert text(reader, compose.write(coverage, sheet, (10, 10, 10))) == "3260"
+
+
+@pytest.mark.parametrize("lines", [["1974", "2063", "5587"], ["9174", "5038"], ["395", "182"]], ids=" ".join)
+def test_tails_that_touch_the_line_below(reader, lines):
+    coverage = np.zeros((80 + 86 * len(lines), 260))
+    for row, digits in enumerate(lines):
+        for column, digit in enumerate(digits):
+            long = row == 0 and column % 2 == 0
+            compose.draw(coverage, int(digit), 20 + 55 * column, 20 + 86 * row, 80 if long else 60, width=45)
+    assert text(reader, compose.write(coverage, compose.paper(coverage.shape))) == " ".join(lines)
 
 
 def test_two_lines_are_read_from_top_to_bottom(reader):
