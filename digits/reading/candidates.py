@@ -54,11 +54,12 @@ class Candidate(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """One sign in a line: which it is ("/", ".", ...), its box like `Layout.boxes`, and the piece that follows it."""
+    """One sign in a line: which it is ("/", ".", ...), its box like `Layout.boxes`, the piece after it, and if it may be a 1."""
 
     character: str
     box: list[int]
     before: int
+    unclear: bool = False
 
 
 class Line(NamedTuple):
@@ -225,6 +226,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                     sign.character,
                     original_box(*sign.box, matrix, shape),
                     sum(x0 + x1 < 2 * sign.box[0] + sign.box[2] for x0, _, x1, _ in spans),
+                    sign.unclear,
                 )
                 for sign in signs
             ]

@@ -16,7 +16,17 @@ from digits.reading.hairlines import add_hairlines
 from digits.reading.image_statistics import border_share
 from digits.reading.ink import Ink, cut_out
 from digits.reading.lines import level_slant
-from digits.reading.strokes import Strokes, drop_border, drop_frame, drop_specks, keep_strokes, label_strokes, part_lines, touched_sides, turn
+from digits.reading.strokes import (
+    Strokes,
+    drop_border,
+    drop_frame,
+    drop_specks,
+    keep_strokes,
+    label_strokes,
+    part_lines,
+    touched_sides,
+    turn,
+)
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour

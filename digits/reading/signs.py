@@ -18,7 +18,8 @@ SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
 HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
-LONGER = 0.8  # spreads of height: a slash that is not higher than the digits by as many may be a 1
+LONGER = 0.8  # spreads of height: what is not higher than the digits by as many is a 1, though it may be a slash
+SURELY_LONGER = 1.3  # ... and what is not higher by as many is a slash, though it may be a 1
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 ARC = 0.08  # heights by which a bracket's middle lies beside its ends
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
@@ -32,10 +33,12 @@ class Sign(NamedTuple):
     Attributes:
         character: one of / . , : - +
         box: x, y, width, height, in pixels of the strokes.
+        unclear: whether it may be a 1.
     """
 
     character: str
     box: tuple[int, int, int, int]
+    unclear: bool = False
 
 
 def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[list[Sign], np.ndarray, set[int]]:
@@ -58,8 +61,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         box, mask = strokes.boxes[i], stroke_mask(strokes, i)
         character = name_sign(mask, upright[i], upright[[j for j in tall if j != i]], height)
         if character == "1":
-            leans, rises = compare_with_digits(i, tall, strokes, height)
-            if leans and rises:
+            leans, longer = compare_with_digits(i, tall, strokes, height)
+            if leans and longer > LONGER:
                 character = "/"
             elif leans:
                 unclear.add(int(i))
@@ -67,7 +70,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or is_arc(mask)):
             unclear.add(int(i))
         if character and character != "1":
-            signs.append(Sign(character, tuple(box.tolist())))
+            signs.append(Sign(character, tuple(box.tolist()), character == "/" and longer < SURELY_LONGER))
         else:
             rest.append(i)
     x0, x1 = upright[tall, 0].min(), (upright[tall, 0] + upright[tall, 2]).max()
@@ -217,20 +220,20 @@ def lean(mask: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(-(x * y).mean(), max((y * y).mean(), 1e-9))))
 
 
-def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float) -> tuple[bool, bool]:
+def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float) -> tuple[bool, float]:
     """Compare a straight stroke with the digits on both sides of it.
 
-    A slash leans further to the right and is longer; a 1 may lean as far. (False, False) where there are no digits beside it.
+    A slash leans further to the right and is longer; a 1 may lean as far. (False, 0.0) where there are no digits beside it.
 
     Returns:
-        (whether it leans so far, or is so long and leans, that it may be a slash, whether it is longer than the digits).
+        (whether it leans so far, or is so long and leans, that it may be a slash; by how many spreads it is longer than a digit).
     """
     x0, x1 = strokes.boxes[i][0], strokes.boxes[i][0] + strokes.boxes[i][2]
     own = (x0 + x1) / 2
     before = [x0 - other[0] - other[2] for other in strokes.boxes[tall] if other[0] + other[2] / 2 < own]
     after = [other[0] - x1 for other in strokes.boxes[tall] if other[0] + other[2] / 2 > own]
     if min(before, default=math.inf) > NEAR * height or min(after, default=math.inf) > NEAR * height:
-        return False, False
+        return False, 0.0
 
     others = sorted((j for j in tall if j != i), key=lambda j: abs(strokes.boxes[j][0] + strokes.boxes[j][2] / 2 - own))[:6]
     leans = np.array([lean(stroke_mask(strokes, j)) for j in others])
@@ -239,4 +242,4 @@ def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float
     further = (lean(stroke_mask(strokes, i)) - usual) / spread
     digit = float(np.quantile(strokes.boxes[others, 3], 0.7))  # among small letters, a 1 is longer than most
     longer = (strokes.boxes[i][3] / digit - 1) / HEIGHT_SPREAD
-    return bool(min(further, 3) + min(longer, 3) > SLASH and further > 0.2), bool(longer > LONGER)
+    return bool(min(further, 3) + min(longer, 3) > SLASH and further > 0.2), float(longer)

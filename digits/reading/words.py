@@ -41,7 +41,7 @@ STACKED_EVIDENCE = 2.0  # less for each of these
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 1.5  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
-UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a slash or a bracket
+UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a sign and slash that may be a 1
 CUT_DOUBT = 0.12  # a number with cut digits counts less, by this many nats for each stroke width of ink
 MOST_CUT_DOUBT = 0.165  # ... and this many at most, where there are no words
 
@@ -57,7 +57,7 @@ class Word(NamedTuple):
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
         tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
-        unclear: how many of its digits may be slashes or brackets.
+        unclear: how many of its digits may be slashes or brackets; and `choose_numbers` adds the slashes that may be digits.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 

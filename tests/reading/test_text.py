@@ -218,6 +218,16 @@ def test_a_one_that_leans_far_is_no_slash(reader):
     assert record["unsure"]  # a slash as high as the digits looks the same
 
 
+@pytest.mark.parametrize("height", [68, 70, 72])
+def test_a_one_that_leans_and_is_a_little_higher_is_never_surely_a_slash(reader, height):
+    coverage = np.zeros((180, 600))
+    for k, (digit, slant) in enumerate(((4, 0.0), (5, 0.0), (1, 0.4), (8, 0.0))):
+        tall = height if digit == 1 else 60
+        compose.draw(coverage, digit, 40 + 60 * k, 120 - tall, tall, width=45, pen=7, slant=slant)
+    record = read(reader, coverage)
+    assert record["text"] == "4518" or record["unsure"]
+
+
 @pytest.mark.slow
 def test_digits_of_many_hands_are_no_signs(reader, mnist):
     generator = np.random.default_rng(5)
