@@ -71,16 +71,28 @@ class DigitReader:
         for layout in layouts:
             these = slice(start, start + len(layout.images))
             start = these.stop
+            numbers, words = choose_numbers(layout, digits[these], confidences[these])
             if single:
-                i = choose_single(layout, confidences[these])
-                c = layout.candidates[i]
-                words: list[Word] = []
-                certain = CLUTTERED if layout.clutter > MOST_CLUTTER else 1.0
-                numbers = [Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0, 0.0), certain * confidences[these][i])]
-            else:
-                numbers, words = choose_numbers(layout, digits[these], confidences[these])
+                several = chance_of_several(numbers)
+                numbers, words = [read_single(layout, confidences[these], 1 - several)], []
             records.append(make_record(layout, probabilities[these], numbers, words, self.min_confidence, top_k, single))
+            if single and several >= self.min_confidence:
+                records[-1]["notes"].append("seems to hold several digits; it was read as one, as you asked.")
         return records
+
+
+def chance_of_several(numbers: list[Number]) -> float:
+    """Return how likely it is, 0 to 1, that an image holds more digits than one, whatever was promised."""
+    digits = sum(len(number.word.chosen) for number in numbers)
+    return math.prod(number.confidence for number in numbers) if digits > 1 else 0.0
+
+
+def read_single(layout: Layout, confidences: list[float], chance: float) -> Number:
+    """Return the one digit of an image, with a confidence that is multiplied by the `chance` that there is exactly one."""
+    i = choose_single(layout, confidences)
+    c = layout.candidates[i]
+    certain = chance * (CLUTTERED if layout.clutter > MOST_CLUTTER else 1.0)
+    return Number(Word(c.line, c.first, c.last, [i], 1.0, 0.0, 0.0, 0.0, 0, 0.0), certain * confidences[i])
 
 
 def choose_single(layout: Layout, confidences: list[float]) -> int:

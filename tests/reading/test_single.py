@@ -48,6 +48,12 @@ def framed_strip(digit, strip=np.s_[:0]):
     return compose.write(coverage, compose.paper(SIZE))
 
 
+def test_several_digits_are_not_surely_one(reader):
+    (record,) = reader.read([compose.write(compose.number("2048", (120, 400)), compose.paper((120, 400)))], single=True)
+    assert len(record["text"]) == 1 and record["unsure"]
+    assert record["notes"] == ["seems to hold several digits; it was read as one, as you asked."]
+
+
 @pytest.mark.parametrize("digit", range(10))
 def test_a_strip_of_frame_beside_a_digit_is_no_digit(reader, digit):
     strips = [np.s_[:, 4:9], np.s_[8:150, 10:15], np.s_[8:150, 155:159], np.s_[2:7, :], np.s_[150:154, 10:160]]
