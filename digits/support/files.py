@@ -165,6 +165,7 @@ def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
 
     try:
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        open(path, "ab").close()  # filelock takes some folders in which no file can be made for a lock that is held
         held = filelock.FileLock(path, timeout=0)
         held.acquire()
     except filelock.Timeout as error:

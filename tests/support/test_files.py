@@ -256,6 +256,12 @@ def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
         pass
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="a folder that exists and takes no files")
+def test_lock_where_no_file_can_be_made_is_not_called_held():
+    with pytest.raises(UserError, match="^cannot write /proc/x.lock"), files.lock("/proc/x.lock", "another"):
+        pass
+
+
 def test_lock_lets_one_thread_in_at_a_time(tmp_path):
     inside, most, entered = [], [], []
 
