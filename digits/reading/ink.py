@@ -228,14 +228,15 @@ def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return hysteresis(strength > LOW * level, strength > level) if level else np.zeros(strength.shape, bool)
 
 
-def measure_clutter(difference: np.ndarray, mask: np.ndarray) -> float:
+def measure_clutter(difference: np.ndarray, mask: np.ndarray, scale: float) -> float:
     """Return how far the image is from plain paper beside the ink: the 90th percentile against the ink's median.
 
     Args:
         difference: (h, w, 3) float32, image minus paper.
         mask: (h, w) bool, the ink.
+        scale: working pixels per pixel of the original image: one of these around the ink is part ink, part paper.
     """
-    side = odd(min(mask.shape) / 30)
+    side = odd(max(min(mask.shape) / 30, 4 * scale if scale > 1 else 0))
     beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
     step = max(1, min(mask.shape) // 150)
     sample = difference[::step, ::step]
@@ -283,7 +284,7 @@ def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
-    clutter, (dark, uneven) = measure_clutter(difference, mask), halve(small)
+    clutter, (dark, uneven) = measure_clutter(difference, mask, scale), halve(small)
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
     if filled:
         clutter = min(clutter, uneven)

@@ -255,6 +255,19 @@ def test_a_number_that_touches_the_edges_of_its_crop_is_read_whole(reader, cut, 
     assert reader.read([255 - image if invert else image])[0]["text"] == "38059"
 
 
+@pytest.mark.parametrize("side", [16, 24])
+def test_small_tight_crops_of_one_digit_are_no_photographs(mnist, reader, side):
+    """The rim of grey around such a digit is half ink, and no clutter."""
+    images = []
+    for image in mnist.x_test[:150]:
+        rows, columns = np.flatnonzero(image.max(axis=1) > 60), np.flatnonzero(image.max(axis=0) > 60)
+        tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        size = [max(1, round(length * side / max(tight.shape))) for length in tight.shape[::-1]]
+        images.append(np.repeat(cv2.resize(tight, size, interpolation=cv2.INTER_AREA)[..., None], 3, axis=2))
+    records = reader.read(images)
+    assert sum(record["text"] == str(label) for record, label in zip(records, mnist.y_test)) >= 140
+
+
 def test_a_single_digit_can_be_unsure():
     def network(images):
         return np.full((len(images), 10), 0.07, np.float32) + 0.3 * np.eye(10, dtype=np.float32)[7]
