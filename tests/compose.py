@@ -70,15 +70,19 @@ def paper(size, colour=(235, 232, 225), gradient=0.0, shadow=0.0, grain=0.0, gen
     return np.clip(sheet, 0, 255).astype(np.uint8)
 
 
-def rule(sheet, distance=30, colour=(120, 150, 215), squared=False, pen=1):
-    """Print ruled lines on a sheet, or squares."""
-    sheet = sheet.copy()
-    for row in range(distance - 3, sheet.shape[0], distance):
-        sheet[row : row + pen] = colour
+def rule(sheet, distance=30, colour=(120, 150, 215), squared=False, pen=1, angle=0.0):
+    """Print ruled lines on a sheet, or squares, turned by `angle` degrees."""
+    height, width = sheet.shape[:2]
+    lines = np.zeros((height, width), np.uint8)
+    for row in range(distance - 3, height, distance):
+        lines[row : row + pen] = 255
     if squared:
-        for column in range(distance - 5, sheet.shape[1], distance):
-            sheet[:, column : column + pen] = colour
-    return sheet
+        for column in range(distance - 5, width, distance):
+            lines[:, column : column + pen] = 255
+    if angle:
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.05)
+        lines = cv2.warpAffine(lines, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return write(lines / 255, sheet, colour)
 
 
 def write(coverage, sheet, colour=(40, 40, 45)):

@@ -14,7 +14,7 @@ import numpy as np
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_hairlines
 from digits.reading.image_statistics import border_share
-from digits.reading.ink import Ink, cut_out
+from digits.reading.ink import BITMAP_SIDE, Ink, cut_out
 from digits.reading.lines import level_slant
 from digits.reading.strokes import (
     Strokes,
@@ -118,10 +118,13 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         # Digits that stand on a line would be taken away with it.
         lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)
-        sets = [(plain, DROPPED_COST * float(lost.sum() / ruled.sum())), (label_strokes(ruled), PRINT_COST)]
+        sets = [(plain, DROPPED_COST * float(lost.sum() / max(1, ruled.sum()))), (label_strokes(ruled), PRINT_COST)]
     elif (without := ruled_paper.remove_bar(ink.mask)) is not None:
         rest, printed = without
         sets = [(label_strokes(rest), 0.0 if printed else BAR_COST), (plain, BAR_COST if printed else 0.0)]
+    bitmap = max(ink.mask.shape) <= BITMAP_SIDE * ink.scale
+    if not bitmap and (strong := ruled_paper.remove_faint(ink.strength, ink.mask, ink.scale)) is not None:
+        sets = [(strokes, cost + BAR_COST) for strokes, cost in sets] + [(label_strokes(strong), 0.0)]
     if hairlines is not None:
         sets.append((bold, BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):

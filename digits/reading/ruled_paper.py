@@ -7,15 +7,18 @@ because the bar of a 7 that spans its image looks like a ruled line. NumPy and O
 import cv2
 import numpy as np
 
-from digits.reading.image_statistics import quantile
-from digits.reading.strokes import Strokes, drop_specks, label_strokes, stroke_width
+from digits.reading.hairlines import find_rules as find_dense_lines
+from digits.reading.image_statistics import border_share, odd, otsu, quantile
+from digits.reading.strokes import Strokes, drop_specks, keep_strokes, label_strokes, stroke_width
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
 THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
+CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
+FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
 
@@ -120,13 +123,14 @@ def find_rules(mask: np.ndarray) -> np.ndarray:
     return lines if parallel >= 4 else lines[through]
 
 
-def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
+def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None:
     """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
 
     Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.
 
     Args:
         mask: (h, w) bool.
+        least: share of the ink that has to be left: bars that are more than the rest may be ones and bars of sevens.
 
     Returns:
         (h, w) bool, or None when there is no ruled line.
@@ -136,7 +140,7 @@ def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
         return None
     height, width = mask.shape
     numbers, lengths, middles, column_of = vertical_runs(mask)
-    erase = np.zeros(len(lengths), bool)
+    erase, thickest = np.zeros(len(lengths), bool), 0.0
     columns = np.arange(width)
     for x0, y0, x1, y1 in rules:
         slope, start = (y1 - y0) / max(x1 - x0, 1), y0
@@ -157,8 +161,17 @@ def erase_level_rules(mask: np.ndarray) -> np.ndarray | None:
             if thickness <= THICKEST_RULE * max(height, width):
                 off = np.abs(middles[near] - (start + slope * (column_of[near] - x0)))
                 erase[near[off <= 0.5 * thickness + 1.5]] = True
-    cleaned = mask & ~erase[numbers]
-    return cleaned if erase.any() and cleaned.sum() > 0.3 * mask.sum() else None
+                thickest = max(thickest, thickness)
+    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], CRUMB * thickest)
+    return cleaned if erase.any() and cleaned.sum() >= least * mask.sum() else None
+
+
+def drop_crumbs(mask: np.ndarray, erased: np.ndarray, size: float) -> np.ndarray:
+    """Return `mask` without the ink beside what was `erased`, both (h, w) bool, that is at most `size` pixels high and wide."""
+    strokes = label_strokes(mask)
+    beside = np.zeros(len(strokes.areas) + 1, bool)
+    beside[strokes.labels[cv2.dilate(erased.astype(np.uint8), np.ones((3, 3))) > 0]] = True
+    return keep_strokes(strokes, ~beside[1:] | (strokes.boxes[:, 2:].max(axis=1, initial=0) > size)).labels > 0
 
 
 def remove_rules(mask: np.ndarray) -> np.ndarray | None:
@@ -171,8 +184,30 @@ def remove_rules(mask: np.ndarray) -> np.ndarray | None:
         (h, w) bool, or None when there are no ruled lines.
     """
     level = erase_level_rules(mask)
-    upright = erase_level_rules((mask if level is None else level).T)
+    upright = erase_level_rules(mask.T) if level is None else erase_level_rules(level.T, least=0.0)  # blank squared paper is blank
     return level if upright is None else upright.T.copy()
+
+
+def remove_faint(strength: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray | None:
+    """Leave out printed lines that are fainter and thinner than the pen's strokes and run out of the image.
+
+    Args:
+        strength: (h, w) float32, how far each pixel differs from its paper towards the ink, in grey levels.
+        mask: (h, w) bool, all ink.
+        scale: working pixels per pixel of the original image: one of these around a stroke is its soft rim.
+
+    Returns:
+        (h, w) bool, or None when there are no such lines.
+    """
+    if not border_share(mask):
+        return None
+    strong = mask & (strength > otsu(strength[mask]))
+    kept = mask & (cv2.dilate(strong.astype(np.uint8), np.ones((odd(3 * scale),) * 2)) > 0)
+    faint = mask & ~kept
+    lines = faint & find_dense_lines(faint, max(5, int(RULE_LENGTH * min(mask.shape))))
+    if not border_share(lines) or lines.sum() < FAINT_LINES * faint.sum():
+        return None
+    return kept if stroke_width(faint) < PRINTED * stroke_width(kept) else None
 
 
 def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:

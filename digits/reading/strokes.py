@@ -15,6 +15,7 @@ from digits.reading.image_statistics import odd, quantile
 from digits.reading.lines import group_lines
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
+THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
 TWO_LINES = 1.5  # heights of the other digits; a higher stroke may reach from one line into the next
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
@@ -61,11 +62,15 @@ def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
 
 
 def drop_frame(strokes: Strokes) -> Strokes:
-    """Drop what lies along the frame of an image with all its length: no pen stroke, but something half outside the image."""
+    """Drop what no pen wrote: what lies along the frame of an image with all its length, and thin lines from side to side."""
     edges = np.zeros(len(strokes.areas) + 1, int)
     for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
         edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
-    return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
+    length = strokes.boxes[:, 2:].max(axis=1, initial=0)
+    sides = touched_sides(strokes.boxes, strokes.labels.shape)
+    through = (sides[0] & sides[2]) | (sides[1] & sides[3])
+    line = through & (strokes.areas < THINNEST_THROUGH * length**2) & (strokes.boxes[:, 2:].min(axis=1, initial=0) < 0.1 * length)
+    return keep_strokes(strokes, (edges[1:] <= 0.85 * length) & ~line)
 
 
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:

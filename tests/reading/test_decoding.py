@@ -58,6 +58,32 @@ def test_number_on_ruled_paper(reader, squared):
     assert text(reader, compose.write(coverage, sheet)) == "2486"
 
 
+@pytest.mark.parametrize("colour", [(170, 190, 225), (165, 165, 170), (60, 60, 60)], ids=["blue", "grey", "black"])
+def test_blank_squared_paper_has_no_digits(reader, colour):
+    """Once the level lines are taken away, the upright ones look like ones."""
+    generator = np.random.default_rng(9)
+    sheets = [
+        compose.rule(compose.paper((150, width), grain=3.0, generator=generator), distance, colour, True, 2, angle)
+        for width, distance, angle in ((300, 60, 0.0), (360, 75, 1.0), (330, 90, -1.5), (400, 50, 0.5))
+    ]
+    assert [record["text"] for record in reader.read(sheets) if not record["unsure"]] == [""] * 4
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("squared", [True, False])
+def test_pencil_on_lines_that_are_half_as_dark(reader, mnist, squared, single):
+    """In places these lines are dark enough to be ink, and no line runs through."""
+    generator, images = np.random.default_rng(3), []
+    for i in range(40):
+        coverage = np.zeros((150, 135))
+        compose.paste(coverage, mnist.x_test[i], 35, 40, 66)
+        sheet = compose.paper(coverage.shape, gradient=generator.uniform(0, 0.3), grain=3.0, generator=generator)
+        sheet = compose.rule(sheet, int(generator.integers(56, 98)), (165, 165, 170), squared, 2, generator.uniform(-2, 2))
+        images.append(compose.jpeg(compose.write(coverage, sheet, (110, 110, 112)), 70))
+    texts = [record["text"] for record in reader.read(images, single)]
+    assert sum(text == str(label) for text, label in zip(texts, mnist.y_test)) >= 37
+
+
 def test_zeros_that_touch_stand_on_a_ruled_line(reader):
     """They are a part of the number, though with the line they run into the frame of the image."""
     coverage, sheet = np.zeros((150, 260)), compose.paper((150, 260))
