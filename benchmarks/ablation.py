@@ -1,6 +1,6 @@
 """What each ingredient of the recipe adds: the same training again and again, each time with one thing left out.
 
-    python benchmarks/ablation.py                              # about half an hour on two cores
+    python benchmarks/ablation.py                              # about an hour on two cores
     python benchmarks/ablation.py --seeds 1 --only "no warp"   # one line of the table
     python benchmarks/ablation.py --handwriting other.npz      # scores on other handwriting, too
 
@@ -97,9 +97,10 @@ def table(results, seeds, handwriting):
         ("refused", f"negatives below {MIN_CONFIDENCE}, %"),
     ]
     columns = [column for column in columns if any(column[0] in scores for scores in results.values())]
+    means = f"Means over {seeds} seeds (lowest to highest)" if seeds > 1 else "One seed"
     lines = [
-        tables.made_by(__file__, "--seeds", seeds, *(["--handwriting", handwriting.name] if handwriting else [])) + ". "
-        f"Means over {seeds} seeds (lowest to highest), {EPOCHS} epochs, {VALIDATION_SIZE} images held out.",
+        tables.made_by(__file__, "--seeds", seeds, *(["--handwriting", handwriting.name] if handwriting else []))
+        + f". {means}, {EPOCHS} epochs, {VALIDATION_SIZE} images held out.",
         "",
         "| | " + " | ".join(title for _, title in columns) + " |",
         "|---|" + "---|" * len(columns),
@@ -107,18 +108,17 @@ def table(results, seeds, handwriting):
     for variant in VARIANTS:
         runs = [results[f"{variant} {seed}"] for seed in range(seeds) if f"{variant} {seed}" in results]
         if runs:
-            values = [[run[key] for run in runs] for key, _ in columns]
-            lines.append(
-                f"| {variant} | "
-                + " | ".join(
-                    f"{statistics.mean(column):.4f} ({min(column):.4f} to {max(column):.4f})"
-                    if key == "loss"
-                    else f"{100 * statistics.mean(column):.2f} ({100 * min(column):.2f} to {100 * max(column):.2f})"
-                    for (key, _), column in zip(columns, values)
-                )
-                + " |"
-            )
+            cells = [cell([run[key] for run in runs], key) for key, _ in columns]
+            lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def cell(values, key):
+    """Return the mean of several runs, with the lowest and the highest; percentages but for the loss."""
+    values = [
+        f"{value:.4f}" if key == "loss" else f"{100 * value:.2f}" for value in (statistics.mean(values), min(values), max(values))
+    ]
+    return values[0] if values[1] == values[2] else "{} ({} to {})".format(*values)
 
 
 def main(argv=None):
