@@ -38,7 +38,7 @@ class Candidate(NamedTuple):
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
         unclear: whether it may be a slash or a bracket as well as a 1.
-        stacked: whether another digit of its line may stand above or below it.
+        stacked: whether another large piece of its line stands above or below it.
     """
 
     line: int
@@ -88,7 +88,7 @@ class Layout(NamedTuple):
     """Everything found in one image.
 
     An image has several versions when it is not plain which ink was written: as it is, without ruled
-    lines, without frames, each colour of ink alone, and turned so that a slanted line is level.
+    lines, without frames, each colour of ink alone, with lines of writing cut apart, and turned so that a slanted line is level.
 
     Attributes:
         images: (N, 28, 28) uint8, the candidates as MNIST would draw them.

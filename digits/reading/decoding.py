@@ -76,13 +76,13 @@ class DigitReader:
                 several = chance_of_several(numbers)
                 numbers, words = [read_single(layout, confidences[these], 1 - several)], []
             records.append(make_record(layout, probabilities[these], numbers, words, self.min_confidence, top_k, single))
-            if single and several >= self.min_confidence:
+            if single and several and several >= self.min_confidence:
                 records[-1]["notes"].append("seems to hold several digits; it was read as one, as you asked.")
         return records
 
 
 def chance_of_several(numbers: list[Number]) -> float:
-    """Return how likely it is, 0 to 1, that an image holds more digits than one, whatever was promised."""
+    """Return how likely it is at least, 0 to 1, that an image holds more digits than one, whatever was promised."""
     digits = sum(len(number.word.chosen) for number in numbers)
     return math.prod(number.confidence for number in numbers) if digits > 1 else 0.0
 
@@ -141,7 +141,7 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
             dots = int(line.dots[first : last + 1].sum())
             cost, word = read_word(number, first, last, line.pieces, dots, inside, layout.candidates, digits, likely)
             costs[line.version] += cost
-            doubtful = sum(mark.unclear and first <= mark.before <= last + 1 for mark in line.signs)
+            doubtful = sum(mark.unclear and first <= mark.before <= last for mark in line.signs)
             word = word._replace(unclear=word.unclear + doubtful)
             words.setdefault(line.version, []).append(word)
     numbers = {version: find_numbers(words[version], likely) for version in words}

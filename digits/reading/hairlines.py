@@ -50,7 +50,7 @@ def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: 
     levels = np.clip(strength, 0, 255).astype(np.uint8)  # five times as quick as floats
     ridge = cv2.morphologyEx(levels, cv2.MORPH_TOPHAT, np.ones((odd(2 * width),) * 2))
     least = max(FAINTEST * quantile(strength[mask], 0.5), GRAIN_FACTOR * noise_level(strength))
-    faint = (ridge > least) & ~find_rules((ridge > RULE * least) | mask, length)
+    faint = (ridge > least) & ~find_broken_lines((ridge > RULE * least) | mask, length)
     joined = cv2.morphologyEx((faint & ~mask).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((odd(width / 2),) * 2))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     touching = np.zeros(count, bool)
@@ -65,7 +65,7 @@ def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: 
     return hysteresis(whole > 0, mask)
 
 
-def find_rules(mask: np.ndarray, length: int) -> np.ndarray:
+def find_broken_lines(mask: np.ndarray, length: int) -> np.ndarray:
     """Return the (h, w) bool mask of what lies on level or upright lines, with gaps, of `length` pixels or more."""
     lines = np.zeros(mask.shape, bool)
     for thick, along in (((1, 5), (length, 1)), ((5, 1), (1, length))):

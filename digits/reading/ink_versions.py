@@ -20,6 +20,7 @@ from digits.reading.strokes import (
     Strokes,
     drop_border,
     drop_frame,
+    drop_lines_through,
     drop_specks,
     keep_strokes,
     label_strokes,
@@ -30,10 +31,10 @@ from digits.reading.strokes import (
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
-DROPPED_COST = 4.0  # for taking what touches the border of the image away, if it were all of the ink
+DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
-BAR_COST = 1.5  # for keeping a printed bar under the writing, or for taking one of the pen's own away
+BAR_COST = 1.5  # for keeping a printed bar under the writing, or faint lines, or for taking a bar of the pen's own away
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 PARTED_COST = 1.0  # for cutting lines of writing apart
@@ -61,7 +62,7 @@ class Version(NamedTuple):
 
 
 def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
-    """Propose versions of the strokes of an image: as they are, and with what may not be written taken away.
+    """Propose versions of the strokes of an image: as they are, without what may not be written, with lines cut apart, and turned.
 
     Args:
         ink: Ink.
@@ -75,6 +76,9 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     either = ink.dark is not None and invert == "auto"
     uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
     for strokes, cost in without_print(ink):
+        without_lines = drop_lines_through(strokes)
+        if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):
+            strokes = without_lines  # but where they are all of the ink, a thin line may be a 1 that fills its crop
         inner, dropped = drop_border(strokes, ink.mask.shape)
         kept = drop_specks(inner)
         if len(kept.areas) == 0:
@@ -84,7 +88,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         if dropped:  # a tight crop of a number touches the border, too
             versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
         if (parted := part_lines(kept)) is not None:
-            versions.append(Version(parted, back, cost + PARTED_COST))
+            versions.append(Version(drop_specks(parted), back, cost + PARTED_COST))
         angle = level_slant(kept.boxes)
         if angle:
             turned, inverse = turn(kept.labels > 0, angle)

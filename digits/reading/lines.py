@@ -11,8 +11,8 @@ import numpy as np
 from digits.reading.image_statistics import quantile
 
 ABOVE_SIZE = 0.35  # a dot above a letter is smaller, in heights of the line
-STACKED_SIZE = 0.4  # a piece above or below a digit may be another digit, where it is higher, in heights of the line
 ABOVE_GAP = 0.06  # ... and stands clear of it by this much
+STACKED_SIZE = 0.4  # a piece above or below a digit may be another digit, where it is higher, in heights of the line
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
 MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
 LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with

@@ -7,7 +7,7 @@ because the bar of a 7 that spans its image looks like a ruled line. NumPy and O
 import cv2
 import numpy as np
 
-from digits.reading.hairlines import find_rules as find_dense_lines
+from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
 from digits.reading.strokes import Strokes, drop_specks, keep_strokes, label_strokes, stroke_width
 
@@ -15,6 +15,7 @@ INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
 THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
+LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
@@ -162,7 +163,7 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None
                 off = np.abs(middles[near] - (start + slope * (column_of[near] - x0)))
                 erase[near[off <= 0.5 * thickness + 1.5]] = True
                 thickest = max(thickest, thickness)
-    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], CRUMB * thickest)
+    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], min(CRUMB * thickest, LARGEST_CRUMB * max(mask.shape)))
     return cleaned if erase.any() and cleaned.sum() >= least * mask.sum() else None
 
 
@@ -204,7 +205,7 @@ def remove_faint(strength: np.ndarray, mask: np.ndarray, scale: float) -> np.nda
     strong = mask & (strength > otsu(strength[mask]))
     kept = mask & (cv2.dilate(strong.astype(np.uint8), np.ones((odd(3 * scale),) * 2)) > 0)
     faint = mask & ~kept
-    lines = faint & find_dense_lines(faint, max(5, int(RULE_LENGTH * min(mask.shape))))
+    lines = faint & find_broken_lines(faint, max(5, int(RULE_LENGTH * min(mask.shape))))
     if not border_share(lines) or lines.sum() < FAINT_LINES * faint.sum():
         return None
     return kept if stroke_width(faint) < PRINTED * stroke_width(kept) else None

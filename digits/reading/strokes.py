@@ -62,15 +62,19 @@ def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
 
 
 def drop_frame(strokes: Strokes) -> Strokes:
-    """Drop what no pen wrote: what lies along the frame of an image with all its length, and thin lines from side to side."""
+    """Drop what lies along the frame of an image with all its length: no pen stroke, but something half outside the image."""
     edges = np.zeros(len(strokes.areas) + 1, int)
     for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
         edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
-    length = strokes.boxes[:, 2:].max(axis=1, initial=0)
+    return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
+
+
+def drop_lines_through(strokes: Strokes) -> Strokes:
+    """Drop thin straight lines from one side of an image to the other: printed ones, where others were."""
     sides = touched_sides(strokes.boxes, strokes.labels.shape)
     through = (sides[0] & sides[2]) | (sides[1] & sides[3])
-    line = through & (strokes.areas < THINNEST_THROUGH * length**2) & (strokes.boxes[:, 2:].min(axis=1, initial=0) < 0.1 * length)
-    return keep_strokes(strokes, (edges[1:] <= 0.85 * length) & ~line)
+    length, breadth = strokes.boxes[:, 2:].max(axis=1, initial=0), strokes.boxes[:, 2:].min(axis=1, initial=0)
+    return keep_strokes(strokes, ~(through & (strokes.areas < THINNEST_THROUGH * length**2) & (breadth < 0.1 * length)))
 
 
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
@@ -131,10 +135,10 @@ def part_lines(strokes: Strokes) -> Strokes | None:
     """Cut strokes that reach from one line of writing into the next, where there is little ink near their middle.
 
     Returns:
-        Strokes, or None when no stroke is as high as two others.
+        Strokes, or None when no stroke is much higher than the others.
     """
     heights = strokes.boxes[:, 3]
-    usual = quantile(heights[heights > 0.3 * heights.max()], 0.3)
+    usual = quantile(heights[heights > 0.3 * heights.max()], 0.3)  # low: most of the high ones may be two
     parted = strokes.labels > 0
     for i in np.flatnonzero(heights > TWO_LINES * usual):
         x, y, w, h = strokes.boxes[i]

@@ -52,6 +52,9 @@ def test_several_digits_are_not_surely_one(reader):
     (record,) = reader.read([compose.write(compose.number("2048", (120, 400)), compose.paper((120, 400)))], single=True)
     assert len(record["text"]) == 1 and record["unsure"]
     assert record["notes"] == ["seems to hold several digits; it was read as one, as you asked."]
+    patient = DigitReader(reader.network, min_confidence=0.0)
+    (one,) = patient.read([compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))], single=True)
+    assert (one["text"], one["notes"]) == ("7", [])
 
 
 @pytest.mark.parametrize("digit", range(10))
