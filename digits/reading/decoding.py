@@ -141,7 +141,8 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
             dots = int(line.dots[first : last + 1].sum())
             cost, word = read_word(number, first, last, line.pieces, dots, inside, layout.candidates, digits, likely)
             costs[line.version] += cost
-            doubtful = sum(mark.unclear and first <= mark.before <= last for mark in line.signs)
+            end = last + (last == len(line.pieces) - 1)  # a sign may follow the last piece
+            doubtful = sum(mark.unclear and first <= mark.before <= end for mark in line.signs)
             word = word._replace(unclear=word.unclear + doubtful)
             words.setdefault(line.version, []).append(word)
     numbers = {version: find_numbers(words[version], likely) for version in words}

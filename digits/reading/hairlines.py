@@ -19,6 +19,8 @@ REACH = 1.0  # of a hairline from bold strokes, in stroke widths; a shorter one 
 LONGEST = 1.3  # of a hairline, in heights of the writing; what is longer and straight is a ruled line
 RULE = 0.7  # of the least strength of a hairline: a ruled line is followed where it is fainter, too
 LEAST_DENSE = 0.6  # of a ruled line is seen, at least
+FAINT = 0.85  # of the least strength of ink: what is as high as a digit, and not fainter than this, may be ink
+ALIKE = 0.6, 1.6  # heights of the other strokes: what is as high as a digit
 MOST_BROKEN = 3  # writing is at most so many times as high as its largest bold stroke
 
 
@@ -43,6 +45,32 @@ def add_hairlines(strength: np.ndarray, strokes: Strokes) -> np.ndarray | None:
     result = mask.copy()
     result[near] |= follow_ridges(strength[near], mask[near], width, length)
     return result if np.count_nonzero(result) > np.count_nonzero(mask) else None
+
+
+def add_faint_strokes(strength: np.ndarray, strokes: Strokes, least: float) -> np.ndarray | None:
+    """Add strokes that stand alone, as high as the others, and are a little too faint to be ink by their strength alone.
+
+    Args:
+        strength, strokes: as for `add_hairlines`, but with their hairlines.
+        least: strength of the faintest ink without hairlines.
+
+    Returns:
+        (h, w) bool, or None, as `add_hairlines`.
+    """
+    mask = strokes.labels > 0
+    if not mask.any():
+        return None
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3))) == 0
+    if not ((strength > FAINT * least) & beside).any():
+        return None
+    least = max(FAINT * least, GRAIN_FACTOR * noise_level(strength))
+    weak = hysteresis(strength > 0.8 * least, strength > least)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(weak.astype(np.uint8), connectivity=8)
+    height = quantile(np.repeat(strokes.boxes[:, 3], strokes.boxes[:, 3]), 0.5)  # most of the writing is as high as this
+    keep = (boxes[:, 3] > ALIKE[0] * height) & (boxes[:, 2:4].max(axis=1) < ALIKE[1] * height)
+    keep[labels[~beside]] = False
+    keep[0] = False
+    return mask | keep[labels] if 0 < keep.sum() <= 2 + len(strokes.areas) else None
 
 
 def follow_ridges(strength: np.ndarray, mask: np.ndarray, width: float, length: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from digits.reading import ruled_paper
-from digits.reading.hairlines import add_hairlines
+from digits.reading.hairlines import add_faint_strokes, add_hairlines
 from digits.reading.image_statistics import border_share
 from digits.reading.ink import BITMAP_SIDE, Ink, cut_out
 from digits.reading.lines import level_slant
@@ -35,6 +35,8 @@ DROPPED_COST = 4.0  # for taking what touches the border of the image away, or s
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
 BAR_COST = 1.5  # for keeping a printed bar under the writing, or faint lines, or for taking a bar of the pen's own away
+FAINT_COST = 0.3  # for adding faint strokes as high as the others
+BOLD_ALONE_COST = 3.0  # for leaving these out
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
 PARTED_COST = 1.0  # for cutting lines of writing apart
@@ -129,6 +131,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     bitmap = max(ink.mask.shape) <= BITMAP_SIDE * ink.scale
     if not bitmap and (strong := ruled_paper.remove_faint(ink.strength, ink.mask, ink.scale)) is not None:
         sets = [(strokes, cost + BAR_COST) for strokes, cost in sets] + [(label_strokes(strong), 0.0)]
+    least = float(ink.strength[ink.mask].min(initial=255))
+    if not bitmap and len(sets) == 1 and (faint := add_faint_strokes(ink.strength, plain, least)) is not None:
+        sets = [(plain, BOLD_ALONE_COST), (label_strokes(faint), FAINT_COST)]
     if hairlines is not None:
         sets.append((bold, BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):

@@ -23,7 +23,8 @@ SURELY_LONGER = 1.3  # ... and what is not higher by as many is a slash, though 
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 ARC = 0.08  # heights by which a bracket's middle lies beside its ends
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
-THICK_BAR = 0.4  # a plus's bars are thinner, in lengths of the bars
+THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
+LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
 
@@ -33,7 +34,7 @@ class Sign(NamedTuple):
     Attributes:
         character: one of / . , : - +
         box: x, y, width, height, in pixels of the strokes.
-        unclear: whether it may be a 1.
+        unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
 
     character: str
@@ -70,7 +71,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or is_arc(mask)):
             unclear.add(int(i))
         if character and character != "1":
-            signs.append(Sign(character, tuple(box.tolist()), character == "/" and longer < SURELY_LONGER))
+            doubtful = (character == "/" and longer < SURELY_LONGER) or (character == "+" and not is_cross(mask, LEAST_CORNER))
+            signs.append(Sign(character, tuple(box.tolist()), doubtful))
         else:
             rest.append(i)
     x0, x1 = upright[tall, 0].min(), (upright[tall, 0] + upright[tall, 2]).max()
@@ -171,8 +173,8 @@ def aside(box: np.ndarray, digits: np.ndarray) -> bool:
     return bool((overlap <= SIDEWAYS * box[2]).all())
 
 
-def is_cross(mask: np.ndarray) -> bool:
-    """Tell whether a stroke is an upright cross: two bars through the middle, and nothing in the four corners."""
+def is_cross(mask: np.ndarray, corners: float = MOST_CORNER) -> bool:
+    """Tell whether a stroke is an upright cross: two bars through the middle, and at most a share of ink in the four corners."""
     h, w = mask.shape
     rows, columns = mask.mean(axis=1), mask.mean(axis=0)
     y, x = int(rows.argmax()), int(columns.argmax())
@@ -184,7 +186,7 @@ def is_cross(mask: np.ndarray) -> bool:
     rest = mask.copy()
     rest[max(0, across[0] - 1 - h // 12) : across[-1] + 2 + h // 12] = False
     rest[:, max(0, down[0] - 1 - w // 12) : down[-1] + 2 + w // 12] = False
-    return bool(rest.sum() < 0.06 * mask.sum())
+    return bool(rest.sum() < corners * mask.sum())
 
 
 def is_straight(mask: np.ndarray) -> bool:

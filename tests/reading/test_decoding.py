@@ -8,7 +8,6 @@ import compose
 from digits.inference.runtimes import load_network
 from digits.reading import candidates, words
 from digits.reading.decoding import DigitReader, choose_numbers
-from digits.reading.ink import find_ink
 
 
 @pytest.fixture(scope="module")
@@ -28,93 +27,6 @@ def text(reader, image, **options):
 def stub(images):
     """A network that is sure of a 1 everywhere."""
     return np.tile(np.eye(10, dtype=np.float32)[1], (len(images), 1))
-
-
-PAPERS = {
-    "plain": {},
-    "gradient": {"gradient": 0.6},
-    "shadow": {"shadow": 0.3},
-    "grain": {"grain": 8.0},
-    "coloured": {"colour": (130, 165, 210)},
-}
-
-
-@pytest.mark.parametrize("name", PAPERS)
-def test_number_on_paper(reader, name):
-    sheet = compose.paper((120, 460), generator=np.random.default_rng(0), **PAPERS[name])
-    assert text(reader, compose.write(compose.number("20486", (120, 460)), sheet)) == "20486"
-
-
-def test_number_light_on_dark_and_in_jpeg(reader):
-    image = compose.write(compose.number("20486", (120, 460)), compose.paper((120, 460)))
-    assert text(reader, 255 - image) == "20486"
-    assert text(reader, compose.jpeg(image, 20)) == "20486"
-
-
-@pytest.mark.parametrize("squared", [False, True])
-def test_number_on_ruled_paper(reader, squared):
-    coverage = compose.number("2486", (150, 420), 80, pen=8, y=38)
-    sheet = compose.rule(compose.paper((150, 420)), 38, (110, 140, 200), squared, pen=2)
-    assert text(reader, compose.write(coverage, sheet)) == "2486"
-
-
-@pytest.mark.parametrize("colour", [(170, 190, 225), (165, 165, 170), (60, 60, 60)], ids=["blue", "grey", "black"])
-def test_blank_squared_paper_has_no_digits(reader, colour):
-    """Once the level lines are taken away, the upright ones look like ones."""
-    generator = np.random.default_rng(9)
-    sheets = [
-        compose.rule(compose.paper((150, width), grain=3.0, generator=generator), distance, colour, True, 2, angle)
-        for width, distance, angle in ((300, 60, 0.0), (360, 75, 1.0), (330, 90, -1.5), (400, 50, 0.5))
-    ]
-    assert not any(record["text"] and not record["unsure"] for record in reader.read(sheets))
-
-
-@pytest.mark.parametrize("single", [True, False])
-@pytest.mark.parametrize("squared", [True, False])
-def test_pencil_on_lines_that_are_half_as_dark(reader, mnist, squared, single):
-    """In places these lines are dark enough to be ink, and no line runs through."""
-    generator, images = np.random.default_rng(3), []
-    for i in range(40):
-        coverage = np.zeros((150, 135))
-        compose.paste(coverage, mnist.x_test[i], 35, 40, 66)
-        sheet = compose.paper(coverage.shape, gradient=generator.uniform(0, 0.3), grain=3.0, generator=generator)
-        sheet = compose.rule(sheet, int(generator.integers(56, 98)), (165, 165, 170), squared, 2, generator.uniform(-2, 2))
-        images.append(compose.jpeg(compose.write(coverage, sheet, (110, 110, 112)), 70))
-    texts = [record["text"] for record in reader.read(images, single)]
-    assert sum(text == str(label) for text, label in zip(texts, mnist.y_test)) >= 37
-
-
-@pytest.mark.parametrize("single", [True, False])
-@pytest.mark.parametrize("pen", [3, 5])
-def test_a_thin_one_that_fills_its_crop_is_no_printed_line(reader, single, pen):
-    image = compose.paper((200, 40))
-    cv2.line(image, (14, 0), (24, 199), (30, 30, 35), pen, cv2.LINE_AA)
-    assert text(reader, image, single=single) == "1"
-
-
-def test_a_number_on_a_thick_bar_is_no_crumb_of_it(reader):
-    coverage, sheet = compose.number("2486", (220, 600), 60, pen=5, x=150, y=70), compose.paper((220, 600))
-    sheet[132:144, 60:540] = (40, 40, 45)
-    assert text(reader, compose.write(coverage, sheet)) == "2486"
-
-
-def test_zeros_that_touch_stand_on_a_ruled_line(reader):
-    """They are a part of the number, though with the line they run into the frame of the image."""
-    coverage, sheet = np.zeros((150, 260)), compose.paper((150, 260))
-    for digit, x, y, height in ((2, 15, 15, 66), (0, 65, 25, 72), (0, 107, 25, 72), (8, 167, 15, 66)):
-        compose.draw(coverage, digit, x, y, height)
-    sheet[95:98] = (90, 90, 95)
-    assert text(reader, compose.write(coverage, sheet)) == "2008"
-
-
-@pytest.mark.parametrize("colour", [(225, 30, 45), (20, 20, 20)])
-def test_number_in_boxes(reader, colour):
-    sheet = compose.paper((150, 420), (255, 255, 255))
-    for column in (10, 110, 210, 310, 405):
-        sheet[10:140, column : column + 4] = colour
-    sheet[10:14, 10:409] = sheet[136:140, 10:409] = colour
-    coverage = compose.number("3260", (150, 420), 80, gap=1.25, x=32, y=35)
-    assert text(reader, compose.write(coverage, sheet, (10, 10, 10))) == "3260"
 
 
 @pytest.mark.parametrize("lines", [["1974", "2063", "5587"], ["9174", "5038"], ["395", "182"]], ids=" ".join)
@@ -218,25 +130,6 @@ def test_broken_five_is_one_digit(reader):
     coverage[28:32, 110:] = 0
     assert cv2.connectedComponents((coverage > 0.5).astype(np.uint8))[0] == 4
     assert text(reader, compose.write(coverage, compose.paper((120, 200)))) == "25"
-
-
-def test_blank_is_no_digit_unless_asked_for_one(reader):
-    blank = compose.paper((100, 100), grain=3.0, generator=np.random.default_rng(1))
-    (record,) = reader.read([blank])
-    assert record["text"] == "" and record["confidence"] is None and record["digits"] == []
-    (record,) = reader.read([blank], single=True)
-    assert len(record["text"]) == 1 and record["confidence"] < 0.6
-
-
-@pytest.mark.slow
-def test_photograph_is_no_digit(reader):
-    generator = np.random.default_rng(5)
-    scenes = [
-        np.clip(cv2.GaussianBlur(generator.normal(128, 40 * blur, (120, 160, 3)), (0, 0), blur), 0, 255).astype(np.uint8)
-        for blur in (2, 4, 8, 12)
-        for _ in range(5)
-    ]
-    assert sum(record["text"] == "" for record in reader.read(scenes)) >= 18
 
 
 def test_blots_are_no_digits():
@@ -398,27 +291,3 @@ def test_single_digits_of_mnist_survive_the_finder(mnist, network, reader):
     direct = network(images).argmax(axis=1) == labels
     read = [record["text"] == str(label) for record, label in zip(reader.read(list(images), single=True), labels)]
     assert np.mean(read) >= np.mean(direct) - 0.006
-
-
-@pytest.mark.parametrize(
-    "corners", [[(300, 1200), (350, 1050), (1300, 1020), (1400, 1200)], [(0, 1200), (0, 900), (900, 1000), (1600, 1200)]]
-)
-def test_small_digits_above_a_dark_object_at_the_edge(reader, corners):
-    coverage = compose.number("3620586749", (1200, 1600), 70, pen=7, gap=1.8, x=100, y=220)
-    sheet = compose.paper((1200, 1600), gradient=0.25)
-    cv2.fillPoly(sheet, [np.array(corners, np.int32)], (35, 30, 30))
-    assert text(reader, compose.write(coverage, sheet)) == "3620586749"
-
-
-@pytest.mark.parametrize("small_pen", [3, 6])
-def test_bold_strokes_are_read_in_a_smaller_copy_and_small_ones_beside_them_too(reader, small_pen):
-    coverage = compose.number("36", (800, 1000), 300, x=60, y=40, gap=1.1, pen=30)
-    for k, digit in enumerate("481207"):
-        compose.draw(coverage, int(digit), 100 + 70 * k, 600, 50, pen=small_pen)
-    image = compose.write(coverage, compose.paper(coverage.shape))
-    assert max(find_ink(image).mask.shape) <= 500
-    record = reader.read([image])[0]
-    assert record["text"] == "36 481207" and not record["unsure"]
-    for digit, (x, height) in zip(record["digits"], [(60, 300), (390, 300)] + [(100 + 70 * k, 50) for k in range(6)]):
-        x0, y0, x1, y1 = digit["box"]
-        assert x <= x0 < x1 <= x + height and abs((y1 - y0) - height) <= 0.15 * height + 8
