@@ -14,11 +14,12 @@ LONG_SIDE = 240  # px; a sheet is found at this size
 SMALLEST = 120  # px; smaller images are drawings and crops, not photographs of a desk
 LEAST_CONTRAST = 40  # levels of one colour channel, or of grey, between sheet and desk
 LEAST_AREA = 0.12  # of the image, at least
-SHARP = 0.6  # of the contrast lies within a few pixels of the edge: a shadow's is softer
+SHARP = 0.7  # of the contrast lies within a few pixels of the edge: a shadow's is softer
 STROKE = 13  # px; a pen's stroke is narrower, a step from light to dark is not
 WRITING = 0.15  # of the paper's light is missing in some stroke: there is writing
 FEW = 30  # px; fewer are specks
 ALIKE = 0.75  # of the contrast of the writing: strokes this strong beside the sheet may be writing, too
+MOST_CROSSING = 3  # px of writing at the edge; with more it goes on beside the sheet
 EDGE = np.ones((7, 7), np.uint8)  # px around a sheet's outline are neither sheet nor desk
 
 
@@ -100,23 +101,34 @@ def is_written_on(sheet: np.ndarray, grey: np.ndarray) -> bool:
     if not on.any() or not beside.any():
         return False
     tones = np.sort(grey[on])
-    darkest, paper, lightest = (int(tones[int(share * (len(tones) - 1))]) for share in (0.005, 0.5, 0.995))
-    if lightest - paper > paper - darkest:  # light ink
+    low, paper, high = (int(tones[int(share * (len(tones) - 1))]) for share in (0.005, 0.5, 0.995))
+    if high - paper > paper - low:  # light ink
         grey = 255 - grey
-    contrast = darkest_stroke(grey, on)
-    return contrast >= WRITING and darkest_stroke(grey, beside) <= ALIKE * contrast
+    missing = missing_light(grey, on)
+    contrast = strongest(missing[on])
+    rim = on & (cv2.erode(on.astype(np.uint8), np.ones((3, 3)), borderValue=1) == 0)
+    crossing = np.count_nonzero(missing[rim] > 0.5 * contrast)  # what crosses the edge would be cut
+    return (
+        contrast >= WRITING
+        and bool(crossing <= MOST_CROSSING)
+        and strongest(missing_light(grey, beside)[beside]) <= ALIKE * contrast
+    )
 
 
-def darkest_stroke(grey: np.ndarray, region: np.ndarray) -> float:
-    """Return how much of the light is missing, 0 to 1, in the darkest strokes within a region.
+def missing_light(grey: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Return how much of the light is missing, 0 to 1, in what is as narrow as a stroke, (h, w) float, within a region.
 
     Args:
         grey: (h, w) uint8. region: (h, w) bool.
     """
     alone = np.where(region, grey, np.median(grey[region])).astype(np.uint8)  # so that its edge is no step
     around = cv2.morphologyEx(alone, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8))
-    missing = (1 - alone / np.maximum(around, 1))[region]
-    return float(np.sort(missing)[-min(FEW, len(missing))])
+    return 1 - alone / np.maximum(around, 1)
+
+
+def strongest(values: np.ndarray) -> float:
+    """Return the highest of `values`, but for a few."""
+    return float(np.sort(values)[-min(FEW, len(values))])
 
 
 def paint_over_desk(image: np.ndarray) -> np.ndarray:

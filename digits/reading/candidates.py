@@ -19,7 +19,16 @@ from digits.reading.ink_versions import propose_versions, share_left_out, whole_
 from digits.reading.lines import find_dots, find_stacked, group_lines, line_height, split_words
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
-from digits.reading.strokes import MOST_STROKES, Strokes, cut_stroke, greatest_width, label_strokes, propose_cuts, stroke_width
+from digits.reading.strokes import (
+    MOST_STROKES,
+    Strokes,
+    cut_stroke,
+    find_long_bars,
+    greatest_width,
+    label_strokes,
+    propose_cuts,
+    stroke_width,
+)
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
@@ -105,6 +114,13 @@ class Layout(NamedTuple):
     lines: list[Line]
     clutter: float
     crowded: bool = False
+
+
+def lines_of(strokes: Strokes) -> list[np.ndarray]:
+    """Return the lines of writing as `lines.group_lines` does; bars many times as long as most strokes have their own."""
+    bars = find_long_bars(strokes)
+    lines = [part[line] for part in map(np.flatnonzero, (~bars, bars)) for line in group_lines(strokes.boxes[part])]
+    return sorted(lines, key=lambda line: float(np.mean(strokes.boxes[line, 1] + strokes.boxes[line, 3] / 2)))
 
 
 def split_pieces(strokes: Strokes, line: np.ndarray, width: float) -> list[tuple[int, np.ndarray, float, float]]:
@@ -206,12 +222,12 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     shape = image.shape[:2] if full_size is None else full_size[::-1]
     enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
     found = propose_versions(ink, invert)
-    for version, (strokes, matrix, cost, one_digit) in enumerate(found):
+    for version, (strokes, matrix, cost, one_digit, thin) in enumerate(found):
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
         start = len(candidates)
-        specks = small_ink(ink.mask, strokes, width)
-        for line in [] if one_digit else group_lines(strokes.boxes):
+        specks = small_ink((ink.thin or ink if thin else ink).mask, strokes, width)
+        for line in [] if one_digit else lines_of(strokes):
             signs, line, unclear = find_signs(strokes, line, specks)
             if len(line) == 0:
                 continue

@@ -68,7 +68,8 @@ def add_faint_strokes(strength: np.ndarray, strokes: Strokes, least: float) -> n
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(weak.astype(np.uint8), connectivity=8)
     height = quantile(np.repeat(strokes.boxes[:, 3], strokes.boxes[:, 3]), 0.5)  # most of the writing is as high as this
     keep = (boxes[:, 3] > ALIKE[0] * height) & (boxes[:, 2:4].max(axis=1) < ALIKE[1] * height)
-    keep[labels[~beside]] = False
+    for joined in (labels[~beside], labels[[0, -1]], labels[:, [0, -1]]):  # what runs out of the image is no digit
+        keep[joined] = False
     keep[0] = False
     return mask | keep[labels] if 0 < keep.sum() <= 2 + len(strokes.areas) else None
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from digits.reading.background import paint_over_desk
 from digits.reading.image_statistics import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
+from digits.reading.objects import without_objects
 from digits.reading.strokes import stroke_width
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
@@ -43,6 +44,7 @@ class Ink(NamedTuple):
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
         dark: (h, w) bool, the dark half of the image, where it is not plain which half is ink; else None.
+        thin: the ink without what is much thicker than the strokes, such as a shadow's corner; None where nothing is.
     """
 
     mask: np.ndarray
@@ -52,6 +54,7 @@ class Ink(NamedTuple):
     covered: np.ndarray
     clutter: float
     dark: np.ndarray | None
+    thin: "Ink | None" = None
 
 
 def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -262,7 +265,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     for factor in (4, 2):
         if guess >= BOLD * factor and max(small.shape) >= SMALLEST_REDUCED * factor:
             ink = _find_ink(half if factor == 2 else reduce(half, 2), scale / factor, invert)
-            if stroke_width(ink.mask) >= BOLD:
+            if stroke_width((ink.thin or ink).mask) >= BOLD:
                 return ink
     return _find_ink(small, scale, invert)
 
@@ -275,12 +278,14 @@ def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
     mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)
     strength = difference @ mix
+    level = None
     if is_light_on_dark(strength, invert):
         strength = -strength
     else:
         # Light multiplies: in the shade, dark ink differs less from its paper by the share that the paper is darker.
         light = cv2.transform(paper, np.full((1, 3), 1 / 3)) + SHADE
-        gain = quantile(light, 0.5) / light
+        level = quantile(light, 0.5)
+        gain = level / light
         strength *= gain
         difference *= gain[..., None]
     mask = cut_out(strength, covered)
@@ -289,4 +294,8 @@ def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
     if filled:
         clutter = min(clutter, uneven)
     torn = mask.any() and uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
-    return Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)
+    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)
+    if (found := without_objects(strength, mask, level)) is not None:
+        thin, bare = found
+        ink = ink._replace(thin=ink._replace(mask=cut_out(thin, covered) & ~bare, strength=thin))
+    return ink

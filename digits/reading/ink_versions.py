@@ -19,9 +19,11 @@ from digits.reading.lines import level_slant
 from digits.reading.strokes import (
     Strokes,
     drop_border,
+    drop_discs,
     drop_frame,
     drop_lines_through,
     drop_specks,
+    find_long_bars,
     keep_strokes,
     label_strokes,
     part_lines,
@@ -31,6 +33,8 @@ from digits.reading.strokes import (
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
+LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away a bar many times as long as most strokes, and for keeping it
+OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
 DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
@@ -55,12 +59,14 @@ class Version(NamedTuple):
         matrix: (2, 3) float, from the strokes' pixels to pixels of the original image.
         cost: how improbable this version is before anything is read, in nats.
         one_digit: whether it can only be one digit as a whole.
+        thin: whether it is of the ink without what is much thicker than the strokes.
     """
 
     strokes: Strokes
     matrix: np.ndarray
     cost: float
     one_digit: bool = False
+    thin: bool = False
 
 
 def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
@@ -77,24 +83,13 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     versions: list[Version] = []
     either = ink.dark is not None and invert == "auto"
     uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
+    kept = 0.0 if ink.thin is None else KEPT_OBJECT_COST
     for strokes, cost in without_print(ink):
-        without_lines = drop_lines_through(strokes)
-        if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):
-            strokes = without_lines  # but where they are all of the ink, a thin line may be a 1 that fills its crop
-        inner, dropped = drop_border(strokes, ink.mask.shape)
-        kept = drop_specks(inner)
-        if len(kept.areas) == 0:
-            continue
-        cost += DROPPED_COST * dropped + uncertain
-        versions.append(Version(kept, back, cost))
-        if dropped:  # a tight crop of a number touches the border, too
-            versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
-        if (parted := part_lines(kept)) is not None:
-            versions.append(Version(drop_specks(parted), back, cost + PARTED_COST))
-        angle = level_slant(kept.boxes)
-        if angle:
-            turned, inverse = turn(kept.labels > 0, angle)
-            versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST))
+        versions += versions_of(strokes, ink, back, cost + kept + uncertain, bars_may_go=ink.thin is None)
+    if ink.thin is not None:
+        for strokes, cost in without_print(ink.thin):
+            thin = versions_of(strokes, ink.thin, back, cost + OBJECT_COST + uncertain, bars_may_go=True)
+            versions += [version._replace(thin=True) for version in thin]
     if versions and fills_image(versions[0].strokes):
         everything = drop_specks(label_strokes(ink.mask))
         if len(everything.areas) > len(versions[0].strokes.areas):
@@ -104,6 +99,40 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             cost = EITHER_COST * border_share(half)
             versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
     return [version for version in versions if len(version.strokes.areas)]
+
+
+def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_may_go: bool) -> list[Version]:
+    """Propose versions of one set of strokes: without what may not be written, with lines cut apart, and turned.
+
+    Args:
+        strokes: Strokes. ink: Ink that they were taken from.
+        back: (2, 3) float, from their pixels to pixels of the original image.
+        cost: how improbable they are, in nats.
+        bars_may_go: whether a bar many times as long as most strokes may be no writing.
+    """
+    versions = []
+    without_lines = drop_lines_through(strokes)
+    if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):
+        strokes = without_lines  # but where they are all of the ink, a thin line may be a 1 that fills its crop
+    inner, dropped = drop_border(drop_discs(strokes), ink.mask.shape)
+    kept = drop_specks(inner)
+    if len(kept.areas) == 0:
+        return []
+    cost += DROPPED_COST * dropped
+    if (bars := find_long_bars(kept)).any():
+        if bars_may_go:
+            versions.append(Version(drop_specks(keep_strokes(kept, ~bars)), back, cost + LONG_BAR_COST))
+        cost += KEPT_LONG_BAR_COST
+    versions.append(Version(kept, back, cost))
+    if dropped:  # a tight crop of a number touches the border, too
+        versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
+    if (parted := part_lines(kept)) is not None:
+        versions.append(Version(drop_specks(parted), back, cost + PARTED_COST))
+    angle = level_slant(kept.boxes)
+    if angle:
+        turned, inverse = turn(kept.labels > 0, angle)
+        versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST))
+    return versions
 
 
 def without_print(ink: Ink) -> list[tuple[Strokes, float]]:

@@ -16,6 +16,12 @@ from digits.reading.lines import group_lines
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
 THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
+LONG = 4.0  # times as long as most strokes, and half as many as any other
+BAR = 0.2  # of its length is a bar's width
+LEAST_WRITING = 0.12  # of the strokes' lengths are not the bars': with less it is dirt beside a digit
+SOLID, DEEP = 0.6, 0.8  # of the square over its extent is a disc's ink; of its extent is its greatest width
+FEWEST_DISCS = 4  # so many are no blots
+LEAST_DIGIT = 12  # px; what is smaller is dirt, or too small to read
 TWO_LINES = 1.5  # heights of the other digits; a higher stroke may reach from one line into the next
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
@@ -125,10 +131,38 @@ def drop_specks(strokes: Strokes) -> Strokes:
     if len(strokes.areas) == 0:
         return strokes
     extent = strokes.boxes[:, 2:].max(axis=1)
-    keep = extent >= 0.12 * extent.max()
+    keep = extent >= 0.12 * extent[~find_long_bars(strokes)].max()
     if keep.sum() > MOST_STROKES:
         keep &= extent >= np.sort(extent)[-MOST_STROKES]
     return keep_strokes(strokes, keep)
+
+
+def drop_discs(strokes: Strokes) -> Strokes:
+    """Drop filled discs and squares where there are several: the holes of a binding. Returns Strokes.
+
+    Smaller ones are dots, which tell text from numbers.
+    """
+    extent = strokes.boxes[:, 2:].max(axis=1, initial=0)
+    discs = (strokes.areas > SOLID * extent**2) & (extent >= LEAST_DIGIT)
+    for i in np.flatnonzero(discs):
+        x, y, w, h = strokes.boxes[i]
+        discs[i] = greatest_width(strokes.labels[y : y + h, x : x + w] == i + 1) > DEEP * extent[i]
+    return keep_strokes(strokes, ~discs) if FEWEST_DISCS <= discs.sum() < len(discs) else strokes
+
+
+def find_long_bars(strokes: Strokes) -> np.ndarray:
+    """Return (n,) bool, the bars that are many times as long as all other strokes: a pen on the paper, an edge of the sheet.
+
+    There are none where only dirt is shorter.
+    """
+    extent = strokes.boxes[:, 2:].max(axis=1, initial=0)
+    drawn = (extent >= LEAST_DIGIT) & (strokes.areas < 0.5 * extent**2)  # dirt is solid
+    bars = extent > LONG * (np.median(extent[drawn]) if drawn.any() else extent.max(initial=0))
+    for i in np.flatnonzero(bars):
+        sides = cv2.minAreaRect(np.argwhere(strokes.labels == i + 1).astype(np.float32))[1]
+        bars[i] = min(sides) < BAR * max(sides)
+    bars &= extent > 0.5 * LONG * extent[~bars].max(initial=0)  # a large 1 has large digits beside it
+    return bars & (extent[drawn & ~bars].sum() > LEAST_WRITING * extent.sum())
 
 
 def part_lines(strokes: Strokes) -> Strokes | None:

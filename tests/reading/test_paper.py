@@ -175,3 +175,46 @@ def test_a_bold_four_is_never_surely_a_plus(reader, mnist):
         images.append(compose.write(coverage, compose.paper(coverage.shape)))
     lost = [record for record in reader.read(images) if any(mark["sign"] == "+" for mark in record["separators"])]
     assert all(record["unsure"] for record in lost)
+
+
+def page_of_numbers(mnist):
+    """Coverage of two numbers on a page, and their text."""
+    coverage, text = np.zeros((900, 1200)), []
+    for row, numbers in enumerate(([7, 3, 13, 1], [15, 17, 5])):
+        for k, i in enumerate(numbers):
+            compose.paste(coverage, mnist.x_train[i], 250 + 95 * k, 180 + 130 * row, 80)
+        text.append("".join(str(mnist.y_train[i]) for i in numbers))
+    return coverage, " ".join(text)
+
+
+def shadow_corner(image):
+    """A shadow with a corner in the middle of the image."""
+    shade = cv2.fillPoly(np.zeros(image.shape[:2], np.float32), [np.int32([[420, 520], [1200, 480], [1200, 900], [640, 900]])], 1)
+    return image * (1 - 0.45 * cv2.GaussianBlur(shade, (0, 0), 4)[..., None])
+
+
+def pen(image):
+    return cv2.line(image, (360, 780), (1140, 700), (40, 90, 60), 26, cv2.LINE_AA)
+
+
+def binding(image):
+    for y in range(30, 900, 60):
+        cv2.circle(image, (36, y), 13, (60, 58, 55), -1, cv2.LINE_AA)
+    return image
+
+
+@pytest.mark.parametrize("lay", [shadow_corner, pen, binding])
+def test_what_lies_on_the_paper_is_no_writing(reader, mnist, lay):
+    coverage, wanted = page_of_numbers(mnist)
+    sheet = compose.paper(coverage.shape, gradient=0.2, grain=3.0, generator=np.random.default_rng(0))
+    image = np.clip(lay(compose.write(coverage, sheet)), 0, 255).astype(np.uint8)
+    record = reader.read([compose.jpeg(image, 85)])[0]
+    assert (record["text"], record["unsure"]) == (wanted, False)
+
+
+def test_a_punched_hole_is_no_zero(reader, mnist):
+    coverage = np.zeros((140, 150))
+    compose.paste(coverage, mnist.x_train[7], 55, 40, 60)
+    image = compose.write(coverage, compose.paper(coverage.shape))
+    cv2.circle(image, (16, 60), 11, (35, 30, 28), -1, cv2.LINE_AA)
+    assert text(reader, image) == str(mnist.y_train[7])
