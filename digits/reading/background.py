@@ -72,6 +72,8 @@ def bright_sheet(plane: np.ndarray) -> tuple[float, np.ndarray, bool]:
         return 0.0, bright > 0, False
     outline = max(contours, key=cv2.contourArea)
     area, hull = cv2.contourArea(outline), cv2.convexHull(outline)
+    if not max(LEAST_AREA * plane.size, 0.9 * cv2.contourArea(hull)) <= area < 0.97 * plane.size:
+        return 0.0, bright > 0, False
     sheet = cv2.drawContours(np.zeros_like(plane), [outline], -1, 1, cv2.FILLED) > 0
     sides = [sheet[0], sheet[-1], sheet[:, 0], sheet[:, -1]]
     whole = np.concatenate(sides).mean() <= 0.05 and sum(side.any() for side in sides) <= 2  # a tight digit touches more
@@ -82,9 +84,8 @@ def bright_sheet(plane: np.ndarray) -> tuple[float, np.ndarray, bool]:
     else:
         sheet = cv2.drawContours(np.zeros_like(plane), [hull], -1, 1, cv2.FILLED) > 0  # strokes may run out of it
         found = bright[~sheet].sum() <= 0.1 * (~sheet).sum()
-    found = found and area >= max(LEAST_AREA * plane.size, 0.9 * cv2.contourArea(hull)) and bright[sheet].mean() >= 0.8
     edge = sheet & (cv2.erode(sheet.astype(np.uint8), np.ones((3, 3)), borderValue=1) == 0)
-    if not found or not edge.any():
+    if not found or bright[sheet].mean() < 0.8 or not edge.any():
         return 0.0, sheet, whole
     contrast = float(np.median(plane[sheet]) - np.median(plane[~sheet]))
     steps = (cv2.dilate(plane, EDGE) - cv2.erode(plane, EDGE))[edge]

@@ -32,30 +32,11 @@ def measure(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels, boxes, widths
 
 
-def typical_width(mask: np.ndarray) -> float:
-    """Return the usual width of the strokes in `mask` (h, w) bool: the median of each one's greatest, in pixels (0: no ink)."""
-    _, boxes, widths = measure(mask)
-    extent = boxes[1:, 2:4].max(axis=1)
+def typical_width(boxes: np.ndarray, widths: np.ndarray) -> float:
+    """Return the usual width of strokes, in pixels: the median of what `measure` returned of each (0: no strokes)."""
+    extent = boxes[1:, 2:4].max(axis=1, initial=0)
     strokes = (extent >= LEAST_STROKE) & (extent > SOLID * widths[1:])
     return float(np.median(widths[1:][strokes])) if strokes.any() else 0.0
-
-
-def find_objects(mask: np.ndarray, thick: np.ndarray, width: float) -> np.ndarray:
-    """Return the objects in `mask` (h, w) bool: what is mostly thick, and deep, or large, or runs out of the image.
-
-    Args:
-        thick: (h, w) bool, the thick parts.
-        width: of the strokes, in pixels.
-    """
-    labels, boxes, widths = measure(mask)
-    x, y, w, h, area = boxes.T
-    outside = (x == 0) | (y == 0) | (x + w == mask.shape[1]) | (y + h == mask.shape[0])
-    objects = np.bincount(labels[thick], minlength=len(boxes)) > MOST_OF_IT * area
-    extent = np.maximum(w, h)
-    large = (extent > LARGE * width) & (widths > LARGE_DEEP * extent)
-    objects &= outside | (widths > DEEP * extent) | large
-    objects[0] = False
-    return objects[labels]
 
 
 def without_objects(strength: np.ndarray, mask: np.ndarray, light: float | None) -> tuple[np.ndarray, np.ndarray] | None:
@@ -69,24 +50,28 @@ def without_objects(strength: np.ndarray, mask: np.ndarray, light: float | None)
     Returns:
         ((h, w) float32, the new strength; (h, w) bool, where nothing is written); None where nothing is so thick.
     """
-    width = typical_width(mask)
-    if not width:
-        return None
+    for step in (2, 1):  # mostly a coarse look is enough
+        labels, boxes, widths = measure(mask[::step, ::step])
+        width = typical_width(boxes, widths)
+        if not width or widths.max() <= THICK * width:
+            return None
     kernel = np.ones((odd(THICK * width),) * 2, np.uint8)
-    thick = cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    if not thick.any():
+    thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    x, y, w, h, area = boxes.T
+    extent = np.maximum(w, h)
+    outside = (x == 0) | (y == 0) | (x + w == mask.shape[1]) | (y + h == mask.shape[0])
+    large = (extent > LARGE * width) & (widths > LARGE_DEEP * extent)
+    objects = outside | (widths > DEEP * extent) | large
+    objects &= np.bincount(labels[thick], minlength=len(boxes)) > MOST_OF_IT * area
+    objects[0] = False
+    if not objects.any() or objects[1:].all():
         return None
-    thick = cv2.dilate(thick, kernel) > 0
-    objects = find_objects(mask, thick, width)
-    if not objects.any() or objects[mask].all():
-        return None
+    small = objects & (extent < SMALL * width)
+    objects = objects[labels]
     near = cv2.dilate(objects.astype(np.uint8), kernel) > 0
     base = np.where(near, np.maximum(cv2.morphologyEx(strength, cv2.MORPH_OPEN, kernel), 0), 0)
     lifted = strength - base
     if light is not None:  # light multiplies: in the shade, ink differs less from its paper
         lifted /= 1 - np.minimum(base / light, DEEPEST)
     # In a shadow there may be writing; a hole or a blot goes as a whole, for its rim would look like a 0.
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(objects.astype(np.uint8), connectivity=8)
-    small = boxes[:, 2:4].max(axis=1) < SMALL * width
-    small[0] = False
     return lifted, cv2.dilate(small[labels].astype(np.uint8), np.ones((5, 5))) > 0
