@@ -24,6 +24,7 @@ from digits.reading.strokes import (
     drop_lines_through,
     drop_specks,
     find_long_bars,
+    find_underlines,
     keep_strokes,
     label_strokes,
     part_lines,
@@ -33,7 +34,7 @@ from digits.reading.strokes import (
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
-LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away a bar many times as long as most strokes, and for keeping it
+LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
 DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
 KEPT_COST = 1.0  # for keeping it
@@ -108,7 +109,7 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
         strokes: Strokes. ink: Ink that they were taken from.
         back: (2, 3) float, from their pixels to pixels of the original image.
         cost: how improbable they are, in nats.
-        bars_may_go: whether a bar many times as long as most strokes may be no writing.
+        bars_may_go: whether underlines and very long bars may be no writing.
     """
     versions = []
     without_lines = drop_lines_through(strokes)
@@ -119,7 +120,7 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
     if len(kept.areas) == 0:
         return []
     cost += DROPPED_COST * dropped
-    if (bars := find_long_bars(kept)).any():
+    if (bars := find_long_bars(kept) | find_underlines(kept)).any():
         if bars_may_go:
             versions.append(Version(drop_specks(keep_strokes(kept, ~bars)), back, cost + LONG_BAR_COST))
         cost += KEPT_LONG_BAR_COST

@@ -17,6 +17,7 @@ from digits.reading.lines import group_lines
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
 THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
 LONG = 4.0  # times as long as most strokes, and half as many as any other
+STICKS_OUT = 0.25  # of the width of the writing above it: an underline, and not the foot of a 2
 BAR = 0.2  # of its length is a bar's width
 LEAST_WRITING = 0.12  # of the strokes' lengths are not the bars': with less it is dirt beside a digit
 SOLID, DEEP = 0.6, 0.8  # of the square over its extent is a disc's ink; of its extent is its greatest width
@@ -163,6 +164,18 @@ def find_long_bars(strokes: Strokes) -> np.ndarray:
         bars[i] = min(sides) < BAR * max(sides)
     bars &= extent > 0.5 * LONG * extent[~bars].max(initial=0)  # a large 1 has large digits beside it
     return bars & (extent[drawn & ~bars].sum() > LEAST_WRITING * extent.sum())
+
+
+def find_underlines(strokes: Strokes) -> np.ndarray:
+    """Return (n,) bool, bars that lie below all other strokes and stick out far on both sides of them."""
+    x, y, w, h = strokes.boxes.T
+    bars = h < BAR * w
+    if not bars.any() or bars.all():
+        return np.zeros(len(x), bool)
+    others = strokes.boxes[~bars]
+    left, right, bottom = others[:, 0].min(), (others[:, 0] + others[:, 2]).max(), (others[:, 1] + others[:, 3]).max()
+    beyond = STICKS_OUT * (right - left)
+    return bars & (y >= bottom) & (x < left - beyond) & (x + w > right + beyond)
 
 
 def part_lines(strokes: Strokes) -> Strokes | None:

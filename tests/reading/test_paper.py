@@ -212,6 +212,19 @@ def test_what_lies_on_the_paper_is_no_writing(reader, mnist, lay):
     assert (record["text"], record["unsure"]) == (wanted, False)
 
 
+@pytest.mark.parametrize("single", [True, False])
+def test_an_underline_is_no_part_of_the_digit_above_it(reader, mnist, single):
+    images, labels = [], []
+    for i in (0, 1, 4, 7, 13, 15, 17):
+        coverage = np.zeros((140, 150))
+        compose.paste(coverage, mnist.x_train[i], 52, 35, 60)
+        cv2.line(coverage, (12, 118), (138, 122), 1.0, 4, cv2.LINE_AA)
+        images.append(compose.write(coverage, compose.paper(coverage.shape)))
+        labels.append(str(mnist.y_train[i]))
+    records = reader.read(images, single=single)
+    assert [record["text"] for record in records] == labels and not any(record["unsure"] for record in records)
+
+
 def test_a_punched_hole_is_no_zero(reader, mnist):
     coverage = np.zeros((140, 150))
     compose.paste(coverage, mnist.x_train[7], 55, 40, 60)
