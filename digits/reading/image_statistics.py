@@ -1,4 +1,4 @@
-"""Where values divide: quantiles, thresholds, and how strongly an image's two halves differ. NumPy and OpenCV only."""
+"""Statistics of images: quantiles, thresholds, how two halves differ, what is beside the ink. NumPy and OpenCV only."""
 
 import cv2
 import numpy as np
@@ -78,3 +78,20 @@ def halve(image: np.ndarray) -> tuple[np.ndarray, float]:
     medians = [quantile(half, 0.5) for half in halves]
     spread = max(quantile(np.abs(half - median), 0.8) for half, median in zip(halves, medians))
     return dark, spread / max(medians[1] - medians[0], 1.0)
+
+
+def measure_clutter(difference: np.ndarray, mask: np.ndarray, scale: float) -> float:
+    """Return how far the image is from plain paper beside the ink: the 90th percentile against the ink's median.
+
+    Args:
+        difference: (h, w, 3) float32, image minus paper.
+        mask: (h, w) bool, the ink.
+        scale: working pixels per pixel of the original image: one of these around the ink is part ink, part paper.
+    """
+    side = odd(max(min(mask.shape) / 30, 4 * scale if scale > 1 else 0))
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
+    step = max(1, min(mask.shape) // 150)
+    sample = difference[::step, ::step]
+    size = np.sqrt(np.einsum("yxc,yxc->yx", sample, sample))
+    ink, beside = size[mask[::step, ::step]], size[beside[::step, ::step]]
+    return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from digits.reading.background import paint_over_desk
-from digits.reading.image_statistics import border_share, halve, hysteresis, noise_level, odd, otsu, quantile
-from digits.reading.objects import without_objects
+from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, odd, otsu, quantile
+from digits.reading.objects import count_strokes, without_objects
 from digits.reading.strokes import stroke_width
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
@@ -29,6 +29,8 @@ NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this man
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two that run out of the image
+PLAIN_PAPER = 0.2  # clutter; with more the image is hardly paper with something on it
+MOST_TEXTURE = 2  # times as many strokes as before: with more, what was thick has a texture, and is no shadow on writing
 TWO_TONES = 0.06  # an image whose two halves are as even as this is a drawing or a clean scan
 
 
@@ -231,23 +233,6 @@ def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return hysteresis(strength > LOW * level, strength > level) if level else np.zeros(strength.shape, bool)
 
 
-def measure_clutter(difference: np.ndarray, mask: np.ndarray, scale: float) -> float:
-    """Return how far the image is from plain paper beside the ink: the 90th percentile against the ink's median.
-
-    Args:
-        difference: (h, w, 3) float32, image minus paper.
-        mask: (h, w) bool, the ink.
-        scale: working pixels per pixel of the original image: one of these around the ink is part ink, part paper.
-    """
-    side = odd(max(min(mask.shape) / 30, 4 * scale if scale > 1 else 0))
-    beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
-    step = max(1, min(mask.shape) // 150)
-    sample = difference[::step, ::step]
-    size = np.sqrt(np.einsum("yxc,yxc->yx", sample, sample))
-    ink, beside = size[mask[::step, ::step]], size[beside[::step, ::step]]
-    return quantile(beside, 0.9) / max(quantile(ink, 0.5), 1.0) if len(ink) and len(beside) > 20 else 0.0
-
-
 def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     """Separate the pen strokes of an image from its paper.
 
@@ -295,7 +280,9 @@ def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
         clutter = min(clutter, uneven)
     torn = mask.any() and uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
     ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)
-    if (found := without_objects(strength, mask, level)) is not None:
+    if clutter < PLAIN_PAPER and (found := without_objects(strength, mask, level)) is not None:
         thin, bare = found
-        ink = ink._replace(thin=ink._replace(mask=cut_out(thin, covered) & ~bare, strength=thin))
+        rest = cut_out(thin, covered) & ~bare
+        if count_strokes(rest) <= MOST_TEXTURE * (1 + count_strokes(mask)):
+            ink = ink._replace(thin=ink._replace(mask=rest, strength=thin))
     return ink

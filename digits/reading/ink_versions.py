@@ -14,7 +14,7 @@ import numpy as np
 from digits.reading import ruled_paper
 from digits.reading.hairlines import add_faint_strokes, add_hairlines
 from digits.reading.image_statistics import border_share
-from digits.reading.ink import BITMAP_SIDE, Ink, cut_out
+from digits.reading.ink import BITMAP_SIDE, PLAIN_PAPER, Ink, cut_out
 from digits.reading.lines import level_slant
 from digits.reading.strokes import (
     Strokes,
@@ -85,8 +85,9 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     either = ink.dark is not None and invert == "auto"
     uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
     kept = 0.0 if ink.thin is None else KEPT_OBJECT_COST
+    plain = ink.thin is None and ink.clutter < PLAIN_PAPER
     for strokes, cost in without_print(ink):
-        versions += versions_of(strokes, ink, back, cost + kept + uncertain, bars_may_go=ink.thin is None)
+        versions += versions_of(strokes, ink, back, cost + kept + uncertain, bars_may_go=plain)
     if ink.thin is not None:
         for strokes, cost in without_print(ink.thin):
             thin = versions_of(strokes, ink.thin, back, cost + OBJECT_COST + uncertain, bars_may_go=True)
@@ -162,7 +163,12 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     if not bitmap and (strong := ruled_paper.remove_faint(ink.strength, ink.mask, ink.scale)) is not None:
         sets = [(strokes, cost + BAR_COST) for strokes, cost in sets] + [(label_strokes(strong), 0.0)]
     least = float(ink.strength[ink.mask].min(initial=255))
-    if not bitmap and len(sets) == 1 and (faint := add_faint_strokes(ink.strength, plain, least)) is not None:
+    if (
+        not bitmap
+        and ink.clutter < PLAIN_PAPER
+        and len(sets) == 1
+        and (faint := add_faint_strokes(ink.strength, plain, least)) is not None
+    ):
         sets = [(plain, BOLD_ALONE_COST), (label_strokes(faint), FAINT_COST)]
     if hairlines is not None:
         sets.append((bold, BOLD_COST))

@@ -32,6 +32,12 @@ def measure(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels, boxes, widths
 
 
+def count_strokes(mask: np.ndarray) -> int:
+    """Return how many strokes `mask` (h, w) bool has, without specks."""
+    boxes = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2]
+    return int(np.count_nonzero(boxes[1:, 2:4].max(axis=1, initial=0) >= LEAST_STROKE))
+
+
 def typical_width(boxes: np.ndarray, widths: np.ndarray) -> float:
     """Return the usual width of strokes, in pixels: the median of what `measure` returned of each (0: no strokes)."""
     extent = boxes[1:, 2:4].max(axis=1, initial=0)
