@@ -109,11 +109,9 @@ def is_written_on(sheet: np.ndarray, grey: np.ndarray) -> bool:
     contrast = strongest(missing[on])
     rim = on & (cv2.erode(on.astype(np.uint8), np.ones((3, 3)), borderValue=1) == 0)
     crossing = np.count_nonzero(missing[rim] > 0.5 * contrast)  # what crosses the edge would be cut
-    return (
-        contrast >= WRITING
-        and bool(crossing <= MOST_CROSSING)
-        and strongest(missing_light(grey, beside)[beside]) <= ALIKE * contrast
-    )
+    if contrast < WRITING or crossing > MOST_CROSSING:
+        return False
+    return strongest(missing_light(grey, beside)[beside]) <= ALIKE * contrast
 
 
 def missing_light(grey: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -162,14 +162,10 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     bitmap = max(ink.mask.shape) <= BITMAP_SIDE * ink.scale
     if not bitmap and (strong := ruled_paper.remove_faint(ink.strength, ink.mask, ink.scale)) is not None:
         sets = [(strokes, cost + BAR_COST) for strokes, cost in sets] + [(label_strokes(strong), 0.0)]
-    least = float(ink.strength[ink.mask].min(initial=255))
-    if (
-        not bitmap
-        and ink.clutter < PLAIN_PAPER
-        and len(sets) == 1
-        and (faint := add_faint_strokes(ink.strength, plain, least)) is not None
-    ):
-        sets = [(plain, BOLD_ALONE_COST), (label_strokes(faint), FAINT_COST)]
+    if not bitmap and ink.clutter < PLAIN_PAPER and len(sets) == 1:
+        least = float(ink.strength[ink.mask].min(initial=255))
+        if (faint := add_faint_strokes(ink.strength, plain, least)) is not None:
+            sets = [(plain, BOLD_ALONE_COST), (label_strokes(faint), FAINT_COST)]
     if hairlines is not None:
         sets.append((bold, BOLD_COST))
     for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
