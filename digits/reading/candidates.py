@@ -9,13 +9,15 @@ left to whoever can tell a digit from a fragment: `digits/reading/decoding.py`, 
 array to array; NumPy and OpenCV only, results can be pickled.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from digits.reading import ink as inks
-from digits.reading.ink_versions import propose_versions, share_left_out, whole_cost, widest_gap
+from digits.reading.ink_versions import likely_foreign, propose_versions, share_left_out, whole_cost, widest_gap
 from digits.reading.lines import find_dots, find_stacked, group_lines, line_height, split_words
 from digits.reading.mnist_format import already_mnist, mnist_normalise
 from digits.reading.signs import find_signs
@@ -32,6 +34,7 @@ from digits.reading.strokes import (
 
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
+WIDEST = 1.7  # times as wide as high: no digit is wider
 MOST_CANDIDATES = 2000  # per version of an image: a page of numbers; see also strokes.MOST_STROKES
 
 
@@ -165,13 +168,21 @@ def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
     return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
 
 
-def original_box(x: int, y: int, w: int, h: int, matrix: np.ndarray, shape: tuple[int, ...]) -> list[int]:
-    """Map a box to the original image of `shape` (H, W, ...). Returns x0, y0, x1, y1, inside it and not empty."""
-    corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]]) @ matrix.T
-    low, high = np.floor(corners.min(axis=0) + 0.25), np.ceil(corners.max(axis=0) - 0.25)
+def original_boxes(spans: ArrayLike, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Map boxes (n, 4) to the original image of `shape` (H, W, ...).
+
+    Returns:
+        (n, 4) int32, x0, y0, x1, y1 like `spans`, inside the image and not empty.
+    """
+    corners = np.reshape(spans, (-1, 4))[:, [[0, 1], [2, 1], [0, 3], [2, 3]]] @ matrix[:, :2].T + matrix[:, 2]
     limit = np.array([shape[1], shape[0]])
-    low = np.clip(low, 0, limit - 1).astype(int)
-    return [*low, *np.clip(high.astype(int), low + 1, limit)]
+    low = np.clip(np.floor(corners.min(axis=1) + 0.25), 0, limit - 1)
+    return np.hstack([low, np.clip(np.ceil(corners.max(axis=1) - 0.25), low + 1, limit)]).astype(np.int32)
+
+
+def span_of(x: int, y: int, w: int, h: int) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of a box."""
+    return x, y, x + w, y + h
 
 
 def small_ink(mask: np.ndarray, strokes: Strokes, width: float) -> np.ndarray:
@@ -196,6 +207,39 @@ def take_whole(strokes: Strokes, line: int) -> Candidate:
 def line_of_one(version: int, cost: float, box: np.ndarray) -> Line:
     """Return a line that holds one candidate, in its box (1, 4)."""
     return Line(version, cost, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [])
+
+
+def propose_runs(
+    strokes: Strokes, pieces: list[tuple], spans: np.ndarray, words: list[tuple[int, int]], height: float, most: int
+) -> Iterator[tuple[np.ndarray, tuple[int, int, int, int], Candidate]]:
+    """Yield every run of neighbouring pieces of a word that could be one digit.
+
+    Args:
+        pieces: of one line, as `split_pieces` returns them. spans: (n, 4) their x0, y0, x1, y1.
+        words: list of (first, last) piece of each word.
+        height: of the line, in pixels.
+        most: after so many runs only single pieces follow.
+
+    Yields:
+        (mask (h, w) bool; its x0, y0, x1, y1; Candidate, without what depends on other lines).
+    """
+    count = 0
+    for start, end in words:
+        for first in range(start, end + 1):
+            for last in range(first, end + 1):
+                run, box = pieces[first : last + 1], spans[first : last + 1]
+                cuts = run[0][2] + run[-1][3]
+                if last - first >= MOST_PIECES and cuts:
+                    continue
+                wide = box[:, 2].max() - box[:, 0].min()
+                tall = box[:, 3].max() - box[:, 1].min()
+                if last > first and (wide > WIDEST * max(height, tall) or count >= most):
+                    break
+                count += 1
+                mask, x, y = join(run, strokes.boxes)
+                h, w = mask.shape
+                gap = widest_gap(box[:, 0], box[:, 2] - box[:, 0]) / height
+                yield mask, span_of(x, y, w, h), Candidate(0, first, last, cuts, gap, h / height, greatest_width(mask) / max(h, w))
 
 
 def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[int, int] | None = None) -> Layout:
@@ -225,7 +269,8 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     for version, (strokes, matrix, cost, one_digit, thin) in enumerate(found):
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
-        start = len(candidates)
+        foreign = likely_foreign(strokes)
+        start, found_at = len(candidates), []
         specks = small_ink((ink.thin or ink if thin else ink).mask, strokes, width)
         for line in [] if one_digit else lines_of(strokes):
             signs, line, unclear = find_signs(strokes, line, specks)
@@ -233,63 +278,49 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                 continue
             height = line_height(strokes.boxes[line])
             pieces = split_pieces(strokes, line, width)
-            spans = [piece_span(strokes.boxes, piece) for piece in pieces]
-            words = split_words(np.array(spans), height)
-            ends = [last for first, last in words for _ in range(first, last + 1)]
-            originals = [original_box(x0, y0, x1 - x0, y1 - y0, matrix, shape) for x0, y0, x1, y1 in spans]
+            spans = np.array([piece_span(strokes.boxes, piece) for piece in pieces])
+            words = split_words(spans, height)
             marks = [
                 Mark(
                     sign.character,
-                    original_box(*sign.box, matrix, shape),
-                    sum(x0 + x1 < 2 * sign.box[0] + sign.box[2] for x0, _, x1, _ in spans),
+                    original_boxes(span_of(*sign.box), matrix, shape)[0].tolist(),
+                    int(np.count_nonzero(spans[:, 0] + spans[:, 2] < 2 * sign.box[0] + sign.box[2])),
                     sign.unclear,
                 )
                 for sign in signs
             ]
-            heights = np.array([bottom - top for _, top, _, bottom in spans]) / height
-            stacked = find_stacked(np.array(spans), height)
-            dots = find_dots(np.array(spans), height) & [not piece[2] and not piece[3] for piece in pieces]
-            lines.append(Line(version, cost, heights, np.array(originals, np.int32), dots, words, marks))
-            for first in range(len(pieces)):
-                for last in range(first, ends[first] + 1):
-                    run, box = pieces[first : last + 1], np.array(spans[first : last + 1])
-                    if last - first >= MOST_PIECES and (run[0][2] or run[-1][3]):
-                        continue
-                    span = box[:, 2].max() - box[:, 0].min()
-                    tall = box[:, 3].max() - box[:, 1].min()
-                    if last > first and (span > 1.7 * max(height, tall) or len(candidates) - start >= MOST_CANDIDATES):
-                        break
-                    mask, x, y = join(run, strokes.boxes)
-                    h, w = mask.shape
-                    gap = widest_gap(box[:, 0], box[:, 2] - box[:, 0])
-                    images.append(mnist_normalise(mask))
-                    boxes.append(original_box(x, y, w, h, matrix, shape))
-                    candidates.append(
-                        Candidate(
-                            len(lines) - 1,
-                            first,
-                            last,
-                            run[0][2] + run[-1][3],
-                            gap / height,
-                            h / height,
-                            greatest_width(mask) / max(h, w),
-                            share_left_out(mask, [i for i, *_ in run], strokes),
-                            last == first and run[0][0] in unclear,
-                            bool(stacked[first : last + 1, :first].any() or stacked[first : last + 1, last + 1 :].any()),
-                        )
+            stacked = find_stacked(spans, height)
+            dots = find_dots(spans, height) & [not piece[2] and not piece[3] for piece in pieces]
+            heights = (spans[:, 3] - spans[:, 1]) / height
+            lines.append(Line(version, cost, heights, original_boxes(spans, matrix, shape), dots, words, marks))
+            for mask, span, candidate in propose_runs(
+                strokes, pieces, spans, words, height, start + MOST_CANDIDATES - len(candidates)
+            ):
+                first, last = candidate.first, candidate.last
+                own = [i for i, *_ in pieces[first : last + 1]]
+                images.append(mnist_normalise(mask))
+                found_at.append(span)
+                candidates.append(
+                    candidate._replace(
+                        line=len(lines) - 1,
+                        left_out=share_left_out(mask, own, strokes, foreign),
+                        unclear=first == last and own[0] in unclear,
+                        stacked=bool(stacked[first : last + 1, :first].any() or stacked[first : last + 1, last + 1 :].any()),
                     )
+                )
         if all(c.left_out for c in candidates[start:]):
             whole = take_whole(strokes, len(lines))
             x, y, w, h = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
-            around = original_box(x, y, w, h, matrix, shape)
+            around = span_of(x, y, w, h)
             cost += whole_cost(strokes)
-            lines.append(line_of_one(len(found) + version, cost, np.array([around], np.int32)))
+            lines.append(line_of_one(len(found) + version, cost, original_boxes(around, matrix, shape)))
             images.append(mnist_normalise(strokes.labels > 0))
-            boxes.append(around)
+            found_at.append(around)
             candidates.append(whole)
+        boxes.append(original_boxes(found_at, matrix, shape))
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         images.append(np.zeros((28, 28), np.uint8))
-        boxes.append([0, 0, shape[1], shape[0]])
+        boxes.append(np.array([[0, 0, shape[1], shape[0]]]))
         candidates.append(Candidate(-1, 0, 0, 0.0, 0.0, 1.0, 0.0))
-    return Layout(np.stack(images), np.array(boxes, np.int32), candidates, lines, ink.clutter, crowded)
+    return Layout(np.stack(images), np.concatenate(boxes).astype(np.int32), candidates, lines, ink.clutter, crowded)

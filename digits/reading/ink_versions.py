@@ -181,7 +181,15 @@ def fills_image(strokes: Strokes) -> bool:
     return height > TIGHT * strokes.labels.shape[0] or width > TIGHT * strokes.labels.shape[1]
 
 
-def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
+def likely_foreign(strokes: Strokes) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which strokes may be no writing: ((n,) bool, what runs out of the image; (n,) lengths of straight bars, else 0)."""
+    outside = np.asarray(touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0))
+    length, thickness = strokes.boxes[:, 2:].max(axis=1), strokes.boxes[:, 2:].min(axis=1)
+    bars = (strokes.areas > 0.8 * length * thickness) & (thickness < THINNEST_DIGIT * length)
+    return outside, np.where(bars, length, 0)
+
+
+def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes, foreign: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the share of the ink of a version that a candidate does not account for.
 
     What runs out of the image beside a candidate that stands free, and straight bars that are longer than the
@@ -191,15 +199,16 @@ def share_left_out(mask: np.ndarray, own: list[int], strokes: Strokes) -> float:
         mask: (h, w) bool, the candidate.
         own: numbers of the strokes that it is a part of.
         strokes: all strokes of the version.
+        foreign: what `likely_foreign` says of them.
     """
-    outside = np.asarray(touched_sides(strokes.boxes, strokes.labels.shape).any(axis=0))
-    foreign = outside & ~outside[own].any()
-    length, thickness = strokes.boxes[:, 2:].max(axis=1), strokes.boxes[:, 2:].min(axis=1)
-    filled = strokes.areas > 0.8 * length * thickness
-    foreign |= filled & (thickness < THINNEST_DIGIT * length) & (length > 1.1 * max(mask.shape))
-    foreign[own] = False
-    weights = np.where(foreign, FOREIGN_WEIGHT, 1.0)
-    return max(0.0, round(float((strokes.areas * weights).sum() - mask.sum()) / float(strokes.areas.sum()), 6))
+    outside, bars = foreign
+    left_out = bars > 1.1 * max(mask.shape)
+    if not outside[own].any():
+        left_out |= outside
+    left_out[own] = False
+    total = float(strokes.areas.sum())
+    counted = total - (1 - FOREIGN_WEIGHT) * float(strokes.areas[left_out].sum())
+    return max(0.0, round((counted - int(np.count_nonzero(mask))) / total, 6))
 
 
 def widest_gap(starts: np.ndarray, lengths: np.ndarray) -> int:

@@ -142,6 +142,14 @@ def test_blots_are_no_digits():
     assert text(DigitReader(stub), image) == "1"
 
 
+@pytest.mark.parametrize("lean", [-2, 2, 4])
+def test_a_1_of_a_broad_nib_in_a_small_bitmap_is_no_blot(reader, lean):
+    page = np.zeros((32, 32), np.uint8)
+    cv2.line(page, (16 + lean, 7), (16, 25), 255, 12, cv2.LINE_AA)
+    page = np.where(page > 127, 255, 0).astype(np.uint8)
+    assert text(reader, np.repeat(255 - page[..., None], 3, axis=2)) == "1"
+
+
 def test_record_of_a_number(network, reader):
     image = compose.write(compose.number("307", (120, 300)), compose.paper((120, 300)))
     (record,) = reader.read([image], top_k=4)
