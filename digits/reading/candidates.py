@@ -12,7 +12,6 @@ array to array; NumPy and OpenCV only, results can be pickled.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -27,6 +26,7 @@ from digits.reading.strokes import (
     cut_stroke,
     find_long_bars,
     greatest_width,
+    ink_box,
     label_strokes,
     propose_cuts,
     stroke_width,
@@ -149,9 +149,8 @@ def split_pieces(strokes: Strokes, line: np.ndarray, width: float) -> list[tuple
 def piece_span(boxes: np.ndarray, piece: tuple) -> tuple[int, int, int, int]:
     """Return x0, y0, x1, y1 of a piece's ink."""
     i, mask = piece[:2]
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x, y = boxes[i][:2]
-    return int(x + columns[0]), int(y + rows[0]), int(x + columns[-1] + 1), int(y + rows[-1] + 1)
+    x, y, w, h = ink_box(mask)
+    return span_of(int(boxes[i][0]) + x, int(boxes[i][1]) + y, w, h)
 
 
 def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
@@ -164,8 +163,8 @@ def join(pieces: list[tuple], boxes: np.ndarray) -> tuple[np.ndarray, int, int]:
     for i, mask, *_ in pieces:
         x, y = boxes[i][0] - x0, boxes[i][1] - y0
         whole[y : y + mask.shape[0], x : x + mask.shape[1]] |= mask
-    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
-    return (whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], int(x0 + columns[0]), int(y0 + rows[0]))
+    x, y, w, h = ink_box(whole)
+    return whole[y : y + h, x : x + w], int(x0) + x, int(y0) + y
 
 
 def original_boxes(spans: ArrayLike, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -198,7 +197,7 @@ def small_ink(mask: np.ndarray, strokes: Strokes, width: float) -> np.ndarray:
 
 def take_whole(strokes: Strokes, line: int) -> Candidate:
     """Return all the ink of a version as one candidate, in a line of its own."""
-    _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+    _, _, width, height = ink_box(strokes.labels)
     gaps = [widest_gap(strokes.boxes[:, axis], strokes.boxes[:, axis + 2]) for axis in (0, 1)]
     thickness = greatest_width(strokes.labels > 0) / max(width, height)
     return Candidate(line, 0, 0, 0.0, max(gaps) / height, 1.0, thickness)
@@ -255,7 +254,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     """
     normalised = already_mnist(image, invert)
     if normalised is not None:
-        x, y, w, h = cv2.boundingRect((normalised > 64).astype(np.uint8))
+        x, y, w, h = ink_box(normalised > 64)
         whole = Candidate(0, 0, 0, 0.0, 0.0, 1.0, greatest_width(normalised > 127) / max(w, h))
         box = np.array([[x, y, x + w, y + h]], np.int32)
         return Layout(normalised[None], box, [whole], [line_of_one(0, 0.0, box)], 0.0)
@@ -310,7 +309,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                 )
         if all(c.left_out for c in candidates[start:]):
             whole = take_whole(strokes, len(lines))
-            x, y, w, h = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+            x, y, w, h = ink_box(strokes.labels)
             around = span_of(x, y, w, h)
             cost += whole_cost(strokes)
             lines.append(line_of_one(len(found) + version, cost, original_boxes(around, matrix, shape)))

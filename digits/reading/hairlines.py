@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from digits.reading.image_statistics import hysteresis, noise_level, odd, quantile
-from digits.reading.strokes import Strokes, stroke_width
+from digits.reading.strokes import Strokes, ink_box, stroke_width
 
 FAINTEST = 0.16  # of the median strength of the bold strokes
 GRAIN_FACTOR = 4.0  # a hairline stands out from the paper's grain by this many standard deviations
@@ -38,7 +38,7 @@ def add_hairlines(strength: np.ndarray, strokes: Strokes) -> np.ndarray | None:
     width = stroke_width(mask)
     if not width:
         return None
-    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    x, y, w, h = ink_box(mask)
     largest = strokes.boxes[:, 2:].max()
     length = int(LONGEST * min(max(w, h), MOST_BROKEN * largest))
     near = np.s_[max(0, y - length) : y + h + length, max(0, x - length) : x + w + length]

@@ -8,7 +8,6 @@ Which version is right is left to the network: the one that is made of digits. N
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from digits.reading import ruled_paper
@@ -25,6 +24,7 @@ from digits.reading.strokes import (
     drop_specks,
     find_long_bars,
     find_underlines,
+    ink_box,
     keep_strokes,
     label_strokes,
     part_lines,
@@ -177,7 +177,7 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
 
 def fills_image(strokes: Strokes) -> bool:
     """Tell whether an image is cropped tightly: its strokes together are about as high or as wide as it is."""
-    _, _, width, height = cv2.boundingRect((strokes.labels > 0).astype(np.uint8))
+    _, _, width, height = ink_box(strokes.labels)
     return height > TIGHT * strokes.labels.shape[0] or width > TIGHT * strokes.labels.shape[1]
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from digits.reading.image_statistics import border_share
-from digits.reading.strokes import stroke_width
+from digits.reading.strokes import ink_box, stroke_width
 
 BORDER = 0.85  # of an image's border is paper at least: a digit with its weight at one end may touch it
 
@@ -27,10 +27,10 @@ def fit(ink: np.ndarray) -> np.ndarray:
         (28, 28) uint8, ink 255 at its darkest; all 0 when there is no ink.
     """
     image = np.zeros((28, 28), np.uint8)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if len(rows) == 0:
+    x, y, width, height = ink_box(ink)
+    if width == 0:
         return image
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+    ink = ink[y : y + height, x : x + width].astype(np.float32)
     width, height = (max(1, round(side * 20 / max(ink.shape))) for side in ink.shape[::-1])
     small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     center = small.sum(axis=0) @ np.arange(width), small.sum(axis=1) @ np.arange(height)
@@ -49,10 +49,10 @@ def mnist_normalise(ink: np.ndarray) -> np.ndarray:
     Args and returns as `fit`.
     """
     ink = np.asarray(ink, np.float32)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if len(rows) == 0:
+    x, y, width, height = ink_box(ink)
+    if width == 0:
         return np.zeros((28, 28), np.uint8)
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] / ink.max()
+    ink = ink[y : y + height, x : x + width] / ink.max()
     if max(ink.shape) < 80:  # enlarge first, so that widths can be set finely
         factor = 80 / max(ink.shape)
         ink = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
@@ -87,7 +87,7 @@ def already_mnist(image: np.ndarray, invert: str = "auto") -> np.ndarray | None:
     if (not light_on_dark and border_share(grey >= 231) < BORDER) or invert == ("yes" if light_on_dark else "no"):
         return None
     ink = grey if light_on_dark else 255 - grey
-    _, _, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
+    _, _, width, height = ink_box(ink > 64)
     if not 18 <= max(width, height) <= 22 or ink.max() < 160:
         return None
     moments = cv2.moments(np.maximum(ink, 24) - 24)

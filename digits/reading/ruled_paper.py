@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.strokes import Strokes, drop_specks, keep_strokes, label_strokes, stroke_width
+from digits.reading.strokes import Strokes, drop_specks, ink_box, keep_strokes, label_strokes, stroke_width
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
@@ -220,14 +220,14 @@ def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
     Returns:
         ((h, w) bool, whether the bar is thinner than the pen: printed, and not the foot of a 2), or None when there is none.
     """
-    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    x, y, width, height = ink_box(mask)
     box = np.s_[y : y + height, x : x + width]
     end = max(1, round(STICKS_OUT * width))
     ends = (mask[box][:, :end] | mask[box][:, -end:][:, ::-1]).any(axis=1)
     if ends[: height // 2].any() or (written := erase_level_rules(mask[box])) is None:
         return None
     rows = np.flatnonzero((mask[box] & ~written).any(axis=1))
-    left, top, rest_width, rest_height = cv2.boundingRect((drop_specks(label_strokes(written)).labels > 0).astype(np.uint8))
+    left, top, rest_width, rest_height = ink_box(drop_specks(label_strokes(written)).labels)
     sticks_out = min(left, width - left - rest_width) > STICKS_OUT * width
     if not sticks_out or rows.mean() < top + 0.8 * rest_height:
         return None

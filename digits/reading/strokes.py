@@ -35,6 +35,12 @@ class Strokes(NamedTuple):
     labels: np.ndarray
 
 
+def ink_box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Return x, y, width, height of the box of the ink in `mask` (h, w), bool or numbers from 0; all 0 where there is none."""
+    x, y, width, height = cv2.boundingRect((mask > 0).view(np.uint8))
+    return x, y, width, height
+
+
 def stroke_width(mask: np.ndarray) -> float:
     """Return the typical width of the strokes in `mask` (h, w) bool, in pixels (0: no ink)."""
     distance = _distance_to_paper(mask)
