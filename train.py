@@ -10,8 +10,7 @@
 Writes, each file whole or not at all: the model (.keras), and beside it, under the same name, the same network
 for LiteRT (.tflite) and a record of how it was made (.json). While training runs, everything needed to go on
 after an interruption is in NAME.checkpoint.npz, written after each epoch. The same seed on the same machine, with
-the same package versions, gives the same weights, interrupted or not. The test images are never looked at: the
-epoch kept is the one with the lowest validation loss.
+the same package versions, gives the same weights, interrupted or not. The test images are never looked at.
 
 --fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
 with MNIST, so that the model forgets little. If it then reads no more of them, and none with more confidence, it is not saved,
@@ -59,7 +58,12 @@ def make_parser() -> Parser:
     add("--fine-tune", nargs="?", const=DEFAULT_MODEL, **path, help="start from this trained model (default: the default model)")
     add("--data", **path, help="a .npz, a folder of IDX files, or one with a sub-folder of images per digit (default: MNIST)")
     add("--limit", type=count, metavar="N", help="use N of the training images, chosen at random, class by class")
-    add("--validation-size", type=count, metavar="N", help="images held out to choose the best epoch (default: one in twelve)")
+    add(
+        "--validation-size",
+        type=count,
+        metavar="N",
+        help="images held out, to tell how well it reads and to calibrate it (default: one in twelve)",
+    )
     add("--epochs", type=count, metavar="N", help="passes over the training images (default: the recipe's)")
     add("--batch-size", type=count, default=128, metavar="N", help="images per step, over all devices (default: %(default)s)")
     rate = "its highest value, after the warm-up; it is not scaled with the batch size (default: the recipe's)"
@@ -121,7 +125,7 @@ def load(arguments: argparse.Namespace) -> TrainingData:
 
 
 def train(arguments: argparse.Namespace, session: Session) -> None:
-    """Train as `arguments` say, and save the model with the weights of its best epoch."""
+    """Train as `arguments` say, and save the model."""
     print("Loading the data and TensorFlow ...", flush=True)
     from digits.training.distributed import devices
     from digits.training.progress import Settings, record
@@ -153,15 +157,15 @@ def train(arguments: argparse.Namespace, session: Session) -> None:
     print(data.summary(added=len(images) - len(data.images)))
     print(f"{model.count_params()} parameters, training on {devices.describe(device)}", flush=True)
     after_each_epoch = [
-        callbacks.BestWeights(*data.validation, progress, data.own.validation if data.own else None),
+        callbacks.Validation(*data.validation, progress, data.own.validation if data.own else None),
         *callbacks.tensorboard(arguments.tensorboard),
         callbacks.Checkpoint(arguments.model, settings, progress),
         callbacks.Report(progress),
     ]
     device.fit(model, batches, epochs=settings.epochs, first_epoch=progress.epochs, callbacks=after_each_epoch)
     if device.is_first:
-        best = callbacks.copy_of(model, progress.best_weights)
-        session.status = save(best, arguments, data, record(settings, progress, best, device.replicas))
+        trained = callbacks.copy_of(model)  # on one device
+        session.status = save(trained, arguments, data, record(settings, progress, trained, device.replicas))
     device.barrier()  # a worker that ended before all is saved would not be there for another --resume
     session.end()
 
@@ -183,8 +187,8 @@ def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, 
         record |= {"before": before._asdict(), "after": after._asdict()}
     model_files.save(model, arguments.model, record)
     print(
-        f"Validation accuracy {percent(record['validation']['accuracy'], 2)} (epoch {record['best_epoch']}, with the lowest "
-        f"val_loss), trained in {duration(record['duration_seconds'])}.\nThe model is {target}; next: {next_command(arguments)}"
+        f"Validation accuracy {percent(record['validation']['accuracy'], 2)}, trained in {duration(record['duration_seconds'])}.\n"
+        f"The model is {target}; next: {next_command(arguments)}"
     )
     return 0
 

@@ -18,7 +18,7 @@ from digits.support.messages import percent
 def training_curves(
     history: dict[str, list[float]], note: str = "not comparable: training digits are augmented, their labels smoothed"
 ) -> Figure:
-    """Draw error rate, loss and learning rate over the epochs; the epoch that is kept is ringed.
+    """Draw error rate, loss and learning rate over the epochs.
 
     Args:
         history: dict of equally long lists: epoch (from 1), accuracy, loss, val_accuracy, val_loss (fractions
@@ -26,12 +26,10 @@ def training_curves(
         note: the second line of the heading.
     """
     epochs = np.asarray(history["epoch"], int)
-    best = min(range(len(epochs)), key=lambda i: (history["val_loss"][i], -i))  # as callbacks.BestWeights keeps it
     figure = new_figure(
         11,
         4.5,
-        f"{percent(history['val_accuracy'][best], 2)} of the validation digits read correctly "
-        f"after epoch {epochs[best]} of {epochs[-1]}",
+        f"{percent(history['val_accuracy'][-1], 2)} of the validation digits read correctly after {epochs[-1]} epochs",
         note,
     )
     panels = [add_axes(figure, left, 0.6, 2.75, 2.7) for left in (0.85, 4.4, 8.1)]
@@ -46,10 +44,6 @@ def training_curves(
         values = np.asarray(history[column], float)
         values = 1 - values if panel == 0 else values
         panels[panel].plot(epochs, values, color=colour, marker="o", markersize=4, label=name)
-        if name == "validation":
-            panels[panel].plot(
-                epochs[best], values[best], "o", color=colour, markersize=11, mfc="none", mew=2, label="best epoch", clip_on=False
-            )
     for axes, title in zip(panels, ("misread digits", "loss (cross-entropy, nats)", "learning rate")):
         _epoch_axes(axes, title, epochs)
     _error_scale(panels[0])

@@ -1,9 +1,9 @@
 """What happens around each epoch of a training, as Keras callbacks.
 
 progress = Progress()
-best = BestWeights(validation_images, validation_labels, progress)
-model.fit(..., callbacks=[best, Report(progress)], verbose=0)
-model.set_weights(progress.best_weights)           # of the epoch with the lowest validation loss
+validation = Validation(validation_images, validation_labels, progress)
+model.fit(..., callbacks=[validation, Report(progress)], verbose=0)
+progress.history[-1]["val_accuracy"]               # of the last epoch
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from digits.training import checkpoint
 from digits.training.progress import Progress, Settings
 
 
-class BestWeights(keras.callbacks.Callback):
-    """Score each epoch's weights on the validation images, note the epoch in `progress`, and keep the best weights there.
+class Validation(keras.callbacks.Callback):
+    """Score each epoch's weights on the validation images, and note the epoch in `progress`.
 
-    Adds val_accuracy and val_loss to Keras's `logs`, for the callbacks that follow. The best epoch is the one with the
-    lowest val_loss: accuracy counts a dozen misread images, and by chance they are fewest in an early epoch now and then.
-    The model is compiled with `recipe.accuracy`.
+    Adds val_accuracy and val_loss to Keras's `logs`, for the callbacks that follow. No epoch is chosen by them: the learning
+    rate falls to 0, so the last epoch is the best to be expected, and where an earlier one scores better it is by the luck of
+    a few images. The model is compiled with `recipe.accuracy`.
 
     Args:
         images: (N, 28, 28) uint8, for validation. labels: (N,) uint8, 0 to 9.
@@ -48,7 +48,7 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         # Scored is a copy on one device: the model itself may be spread over several.
-        self.copy = copy_of(self.model, self.model.get_weights())
+        self.copy = copy_of(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
@@ -62,8 +62,6 @@ class BestWeights(keras.callbacks.Callback):
         self.copy.set_weights(weights)
         scores = [score(self.copy, images, labels) for images, labels in self.sets]
         logs["val_accuracy"], logs["val_loss"] = map(float, np.mean(scores, axis=0))
-        if not self.progress.history or logs["val_loss"] <= self.progress.best["val_loss"]:
-            self.progress.best_epoch, self.progress.best_weights = epoch + 1, weights
         self.progress.history.append(
             {
                 "epoch": epoch + 1,
@@ -75,7 +73,7 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Save after each epoch all that is needed to go on after an interruption. It follows `BestWeights`.
+    """Save after each epoch all that is needed to go on after an interruption. It follows `Validation`.
 
     Args:
         path: of the model, beside which the checkpoint goes.
@@ -94,7 +92,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class Report(keras.callbacks.Callback):
-    """Print one line for each epoch. On a terminal, a bar shows the steps of the epoch until it ends. It follows `BestWeights`."""
+    """Print one line for each epoch. On a terminal, a bar shows the steps of the epoch until it ends. It follows `Validation`."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
@@ -124,10 +122,10 @@ class Report(keras.callbacks.Callback):
         )
 
 
-def copy_of(model: keras.Model, weights: list[np.ndarray]) -> keras.Model:
-    """Return a new network like `model` with these weights, on one device."""
+def copy_of(model: keras.Model) -> keras.Model:
+    """Return a new network like `model`, with its weights, on one device."""
     copy = type(model).from_config(model.get_config())
-    copy.set_weights(weights)
+    copy.set_weights(model.get_weights())
     return copy
 
 

@@ -4,7 +4,7 @@
     settings, progress = load(path)
 
 NAME.checkpoint.npz holds, as plain arrays (nothing that could carry code): the variables of the model and the
-optimizer as the last finished epoch left them, the best weights so far, and the settings and the history as JSON.
+optimizer as the last finished epoch left them, and the settings and the history as JSON.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ def save(model_path: pathlib.Path, settings: Settings, progress: Progress) -> No
         UserError: the folder cannot be written, or the disk is full.
     """
     arrays = {f"state_{i:03d}": value for i, value in enumerate(progress.state)}
-    arrays |= {f"best_{i:03d}": value for i, value in enumerate(progress.best_weights)}
     text = to_json(settings, progress)
     with files.atomic_write(files_of(model_path).checkpoint) as temporary:
         np.savez(temporary, allow_pickle=False, progress=np.array(text), **arrays)
@@ -56,7 +55,6 @@ def load(model_path: pathlib.Path) -> tuple[Settings, Progress]:
             arrays = {name: archive[name] for name in sorted(archive.files)}  # checks the checksums of all of them
         settings, progress = from_json(str(arrays["progress"]))
         progress.state = [array for name, array in arrays.items() if name.startswith("state_")]
-        progress.best_weights = [array for name, array in arrays.items() if name.startswith("best_")]
     except Exception as error:  # NumPy and zipfile fail on damaged files in as many ways as those have fields
         raise UserError(
             f"{printable(path)} is damaged, or another version of train.py wrote it ({printable(messages.reason(error))}); "
@@ -67,13 +65,13 @@ def load(model_path: pathlib.Path) -> tuple[Settings, Progress]:
 
 def to_json(settings: Settings, progress: Progress) -> str:
     """Return both as JSON, without the arrays."""
-    return json.dumps({"settings": dataclasses.asdict(settings), "history": progress.history, "best_epoch": progress.best_epoch})
+    return json.dumps({"settings": dataclasses.asdict(settings), "history": progress.history})
 
 
 def from_json(text: str) -> tuple[Settings, Progress]:
     """Return what `to_json` was given, without the arrays."""
     values = json.loads(text)
-    return Settings(**values["settings"]), Progress(values["history"], values["best_epoch"])
+    return Settings(**values["settings"]), Progress(values["history"])
 
 
 def refuse_other_settings(begun: Settings, asked: Settings) -> None:

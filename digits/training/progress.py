@@ -1,7 +1,7 @@
 """What a training was asked for, and how far it came.
 
     settings = Settings(preset="quick", epochs=4, batch_size=128, ...)
-    progress = Progress()                    # nothing yet; callbacks.BestWeights adds to it after each epoch
+    progress = Progress()                    # nothing yet; callbacks.Validation adds to it after each epoch
 
 A checkpoint holds both, so that an interrupted training can go on. The record beside a model tells both.
 """
@@ -96,14 +96,10 @@ class Progress:
     Attributes:
         history: one dict for each finished epoch: epoch (from 1), accuracy, loss, val_accuracy, val_loss, learning_rate,
             seconds.
-        best_epoch: the epoch (from 1) with the lowest validation loss; 0 before the first has ended.
-        best_weights: the model's weights after that epoch, as `model.get_weights()` returns them.
         state: every variable that the training changes (`checkpoint.variables`), after the last finished epoch.
     """
 
     history: list[dict[str, float]] = dataclasses.field(default_factory=list)
-    best_epoch: int = 0
-    best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)
     state: list[np.ndarray] = dataclasses.field(default_factory=list)
 
     @property
@@ -115,11 +111,6 @@ class Progress:
     def seconds(self) -> float:
         """How long the finished epochs took."""
         return sum(row["seconds"] for row in self.history)
-
-    @property
-    def best(self) -> dict[str, float]:
-        """The best epoch's row of the history."""
-        return self.history[self.best_epoch - 1]
 
 
 def record(settings: Settings, progress: Progress, model: keras.Model, replicas: int = 1) -> dict:
@@ -137,8 +128,7 @@ def record(settings: Settings, progress: Progress, model: keras.Model, replicas:
         **settings.recorded(),
         "replicas": replicas,
         "parameters": model.count_params(),
-        "best_epoch": progress.best_epoch,
-        "validation": {"accuracy": progress.best["val_accuracy"], "loss": progress.best["val_loss"]},
+        "validation": {"accuracy": progress.history[-1]["val_accuracy"], "loss": progress.history[-1]["val_loss"]},
         "duration_seconds": round(progress.seconds, 1),
         "versions": {
             "python": platform.python_version(),

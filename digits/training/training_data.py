@@ -60,7 +60,7 @@ class TrainingData(NamedTuple):
     Attributes:
         name, checksum: of the data set that was given.
         images: (N, 28, 28) uint8, to learn from. labels: (N,) uint8, 0 to 9 or NOT_A_DIGIT.
-        validation: images (M, 28, 28) uint8 and labels (M,) uint8, to choose the best epoch by and to calibrate.
+        validation: images (M, 28, 28) uint8 and labels (M,) uint8, to tell how well the network reads, and to calibrate it.
         own: one's own images; those to learn from are among `images`. None where these are all there are.
     """
 

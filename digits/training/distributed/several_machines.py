@@ -55,11 +55,10 @@ class SeveralMachines(OneDevice):
             (text,) = self._from_first([np.resize(text, int(length))])
             first, begun = checkpoint.from_json(text.astype(np.uint8).tobytes().decode())
             self._refuse_other_settings(first, settings)
-            progress.history, progress.best_epoch = begun.history, begun.best_epoch
+            progress.history = begun.history
             if progress.history:
                 progress.state = progress.state or [variable.numpy() for variable in checkpoint.variables(model)]
                 progress.state = self._from_first(progress.state)
-                progress.best_weights = self._from_first(progress.best_weights or model.get_weights())
                 checkpoint.restore(model, progress.state)
 
     def fit(
