@@ -27,10 +27,7 @@ def training_curves(
     """
     epochs = np.asarray(history["epoch"], int)
     figure = new_figure(
-        11,
-        4.5,
-        f"{percent(history['val_accuracy'][-1], 2)} of the validation digits read correctly after {epochs[-1]} epochs",
-        note,
+        11, 4.5, f"{percent(history['val_accuracy'][-1], 2)} of the validation digits read correctly after epoch {epochs[-1]}", note
     )
     panels = [add_axes(figure, left, 0.6, 2.75, 2.7) for left in (0.85, 4.4, 8.1)]
     lines = [
