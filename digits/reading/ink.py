@@ -255,9 +255,13 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     return _find_ink(small, scale, invert)
 
 
-def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
-    """Separate strokes from paper at the working size: `small` (h, w, 3) uint8 has `scale` pixels per pixel of the image."""
-    paper, covered = background(small, scale)
+def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndarray, np.ndarray] | None = None) -> Ink:
+    """Separate strokes from paper at the working size: `small` (h, w, 3) uint8 has `scale` pixels per pixel of the image.
+
+    Where the image has but two tones, and what was taken for the paper does not part them, as under bold strokes that fill a
+    crop, the paper is the tone of most of image and border: `known`, as `background` returns it.
+    """
+    paper, covered = known or background(small, scale)
     difference: np.ndarray = cv2.subtract(small.astype(np.float32), paper)
     if max(small.shape) > 300:  # the grain of paper and sensor
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
@@ -276,10 +280,15 @@ def _find_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
     mask = cut_out(strength, covered)
     clutter, (dark, uneven) = measure_clutter(difference, mask, scale), halve(small)
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
-    if filled:
+    two_tones = mask.any() and uneven < TWO_TONES
+    if filled or two_tones:
         clutter = min(clutter, uneven)
-    torn = mask.any() and uneven < TWO_TONES and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
-    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or torn else None)
+    torn = two_tones and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
+    if torn and known is None:
+        half = dark if border_share(dark) + dark.mean() < 1 else ~dark
+        tone = np.median(small[~half], axis=0).astype(np.float32)
+        return _find_ink(small, scale, invert, (np.broadcast_to(tone, small.shape), half))
+    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or known else None)
     if clutter < PLAIN_PAPER and (found := without_objects(strength, mask, level)) is not None:
         thin, bare = found
         rest = cut_out(thin, covered) & ~bare

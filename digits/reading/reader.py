@@ -216,7 +216,7 @@ def _complete(record, layout, reading):
     name = printable(record["file"] or "the image")
     record.update(reading, notes=record["notes"] + [f"{name} {note}" for note in reading.pop("notes")])
     if layout.clutter > MOST_CLUTTER and not record["digits"]:
-        record["notes"].append(f"{name} has no plain paper around its ink; crop it to the writing.")
+        record["notes"].append(f"{name} has no plain paper around its ink; crop it to the writing and some paper around it.")
     if layout.crowded and record["digits"]:
         record["notes"].append(f"{name} has too many strokes; the smallest were left out. Crop it and read the parts.")
     return images

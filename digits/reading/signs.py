@@ -20,10 +20,13 @@ HEIGHT_SPREAD = 0.15  # share by which digits of one hand differ in height
 SLASH = 2.4  # a slash leans further to the right than the digits or is longer, by as many spreads together
 LONGER = 0.8  # spreads of height: what is not higher than the digits by as many is a 1, though it may be a slash
 SURELY_LONGER = 1.3  # ... and what is not higher by as many is a slash, though it may be a 1
+DAY, MONTH, YEAR = (1, 2), (1, 2), (2, 4)  # how many digits a date has before, between and after its slashes
+LEAST_LEAN, ALIKE = 5.0, 1.3  # degrees by which both slashes lean to the right; how many times as high as the other one is
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 ARC = 0.08  # heights by which a bracket's middle lies beside its ends
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
+PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
 LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -55,13 +58,14 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     """
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
-    signs, rest, unclear = [], [], set()
+    signs, rest, unclear, straight = [], [], set(), set()
     usual = float(np.median([lean(stroke_mask(strokes, i)) for i in tall]))
     upright = upright_boxes(strokes, line, usual)
     for i in line:
         box, mask = strokes.boxes[i], stroke_mask(strokes, i)
         character = name_sign(mask, upright[i], upright[[j for j in tall if j != i]], height)
         if character == "1":
+            straight.add(int(i))
             leans, longer = compare_with_digits(i, tall, strokes, height)
             if leans and longer > LONGER:
                 character = "/"
@@ -81,7 +85,29 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         moved = np.array([x, *box[1:]])
         if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], height)):
             signs.append(Sign(character, tuple(box.tolist())))
+    if all(sign.character == "/" for sign in signs):
+        for i in find_date(tall, straight, strokes) & set(map(int, rest)):
+            rest.remove(i)
+            signs.append(Sign("/", tuple(strokes.boxes[i].tolist()), True))
     return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
+
+
+def find_date(tall: list[int], straight: set[int], strokes: Strokes) -> set[int]:
+    """Return the two slashes of a line that may be a date: straight strokes after one or two digits, and before the year.
+
+    Slashes that are no higher than the digits look like ones; of all numbers of eight digits one in a hundred has ones there.
+
+    Args:
+        tall: the line's strokes that are as high as digits, from left to right. straight: those that are straight lines.
+    """
+    for first in DAY:
+        for second in (first + 1 + digits for digits in MONTH):
+            if len(tall) - second - 1 in YEAR and {tall[first], tall[second]} <= straight:
+                leans = [lean(stroke_mask(strokes, tall[place])) for place in (first, second)]
+                heights = [strokes.boxes[tall[place]][3] for place in (first, second)]
+                if min(leans) > LEAST_LEAN and np.ptp(leans) < LEAN_SPREAD[1] and max(heights) < ALIKE * min(heights):
+                    return {int(tall[first]), int(tall[second])}
+    return set()
 
 
 def stroke_mask(strokes: Strokes, i: int) -> np.ndarray:
@@ -117,7 +143,7 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: flo
         one of . , - +, or "1" for a straight slanted stroke, or "" for none of these.
     """
     y, (h, w) = box[1], mask.shape
-    if 0.25 * height < w < 0.95 * height and 0.25 * height < h < 0.95 * height and 0.6 < w / h < 1.6 and is_cross(mask):
+    if 0.25 * height < w < 0.95 * height and 0.25 * height < h < PLUS * height and 0.6 < w / h < 1.6 and is_cross(mask):
         return "+"
     if is_straight(mask) and h > 1.2 * box[2] and h > ONE_HEIGHT * height:
         return "1"

@@ -40,6 +40,22 @@ def test_a_digit_of_two_strokes_that_do_not_touch_is_read_as_a_whole(reader, gap
     assert texts(reader, fours + sevens, single) == ["4"] * 4 + ["7"] * 4
 
 
+@pytest.mark.parametrize("margin", [0, 2, 6])
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("single", [True, False])
+def test_a_tight_crop_of_a_bold_digit_is_read(reader, margin, light, single):
+    """Its strokes cover most of it, so that the paper is not what is seen most."""
+    images = []
+    for digit in range(10):
+        coverage = np.zeros((260, 240))
+        compose.draw(coverage, digit, 60, 60, 130, pen=22)
+        rows, columns = (np.flatnonzero(coverage.max(axis=axis) > 0.3) for axis in (1, 0))
+        coverage = coverage[rows[0] - margin : rows[-1] + 1 + margin, columns[0] - margin : columns[-1] + 1 + margin]
+        image = compose.write(coverage, compose.paper(coverage.shape))
+        images.append(255 - image if light else image)
+    assert texts(reader, images, single) == list("0123456789")
+
+
 def framed_strip(digit, strip=np.s_[:0]):
     """A digit with a bar of a frame beside it; `strip` is a slice of rows and one of columns."""
     coverage = np.zeros(SIZE)

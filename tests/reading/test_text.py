@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import compose
 from digits.inference.runtimes import load_network
+from digits.reading import signs
 from digits.reading.decoding import DigitReader
 
 FONTS = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -184,6 +185,27 @@ def test_a_slash_no_higher_than_the_digits_is_never_surely_a_one(reader, monkeyp
     monkeypatch.setitem(SIGNS, "/", [[(0.05, 1.0), (0.45, 0.0)]])
     record = read(reader, written("12/05/2026"))
     assert record["text"] == "12 05 2026" or record["unsure"]
+
+
+@pytest.mark.parametrize("text", ["12/05/2026", "3/8/24", "27/9/95"])
+def test_steep_slashes_as_high_as_the_digits_part_a_date(reader, monkeypatch, text):
+    """They look like ones; what they may be is told by how many digits stand between them."""
+    monkeypatch.setitem(SIGNS, "/", [[(0.15, 1.0), (0.35, 0.0)]])
+    record = read(reader, written(text))
+    assert (record["text"], record["unsure"]) == (text.replace("/", " "), True)
+    assert [one["sign"] for one in record["separators"]] == ["/", "/"]
+    assert read(reader, written("12 5 2 6".replace(" ", "1")))["separators"] == []  # upright ones
+
+
+def test_a_4_of_few_pixels_is_no_plus():
+    """Its loop is full, so that it is a cross; but a plus is lower than digits."""
+    rows = ["000010000", "000110000", "000110000", "001110000", "011110000", "011110000", "011110000"]
+    rows += ["111111111", "111111111", "000110000", "000110000", "000110000", "000110000", "000110000"]
+    cross = np.array([[cell == "1" for cell in row] for row in rows])
+    digits = np.array([[0, 0, 10, 15], [30, 0, 10, 15]], float)
+    assert signs.is_cross(cross)
+    assert signs.name_sign(cross, np.array([15.0, 1, 9, 14]), digits, 15.0) == ""
+    assert signs.name_sign(cross, np.array([15.0, 5, 9, 14]), 2 * digits, 30.0) == "+"
 
 
 @pytest.mark.parametrize("size", [0.55, 0.75])
