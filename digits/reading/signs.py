@@ -28,6 +28,8 @@ NEAR = 0.6  # a slash has digits on both sides within this distance, in heights 
 THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
 PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
 LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
+POINT, COMMA = 0.35, 0.55  # heights of the line: a point is smaller, a comma lower
+FOOT = 0.4  # of a digit's height: beside this part of it stands a point
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
 
@@ -60,10 +62,11 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
     signs, rest, unclear, straight = [], [], set(), set()
     usual = float(np.median([lean(stroke_mask(strokes, i)) for i in tall]))
-    upright = upright_boxes(strokes, line, usual)
+    upright, feet = upright_boxes(strokes, line, usual), upright_boxes(strokes, line, usual, part=FOOT)
     for i in line:
         box, mask = strokes.boxes[i], stroke_mask(strokes, i)
-        character = name_sign(mask, upright[i], upright[[j for j in tall if j != i]], height)
+        beside = [j for j in tall if j != i]
+        character = name_sign(mask, upright[i], upright[beside], feet[beside], height)
         if character == "1":
             straight.add(int(i))
             leans, longer = compare_with_digits(i, tall, strokes, height)
@@ -83,7 +86,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     for box in specks:
         x = box[0] + shift(usual, box[1] + box[3] / 2)
         moved = np.array([x, *box[1:]])
-        if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], height)):
+        if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], feet[tall], height)):
             signs.append(Sign(character, tuple(box.tolist())))
     if all(sign.character == "/" for sign in signs):
         for i in find_date(tall, straight, strokes) & set(map(int, rest)):
@@ -121,22 +124,29 @@ def shift(angle: float, y: float | np.ndarray) -> float | np.ndarray:
     return math.tan(math.radians(angle)) * y
 
 
-def upright_boxes(strokes: Strokes, line: np.ndarray, angle: float) -> np.ndarray:
-    """Return the boxes (n, 4) float of all strokes; those of the line as if it did not lean, so that a dot is beside digits."""
+def upright_boxes(strokes: Strokes, line: np.ndarray, angle: float, part: float = 1.0) -> np.ndarray:
+    """Return the boxes (n, 4) float of all strokes; those of the line as if it did not lean, so that a dot is beside digits.
+
+    With a `part` below 1, their x and width are of the lower part of the stroke: a point may stand below the bar of a 5 or a 7.
+    """
     boxes = strokes.boxes.astype(float)
     for i in line:
-        y, x = np.nonzero(stroke_mask(strokes, i))
+        mask = stroke_mask(strokes, i)
+        y, x = np.nonzero(mask)
+        low = y >= int((1 - part) * len(mask))
+        y, x = y[low], x[low]
         places = x + strokes.boxes[i][0] + shift(angle, y + strokes.boxes[i][1])
         boxes[i, 0], boxes[i, 2] = places.min(), np.ptp(places) + 1
     return boxes
 
 
-def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: float) -> str:
+def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, feet: np.ndarray, height: float) -> str:
     """Name one stroke by its shape.
 
     Args:
         mask: (h, w) bool, the stroke.
-        box: x, y, width, height of it, and digits: (n, 4) boxes of the tall strokes beside it; see `upright_boxes`.
+        box: x, y, width, height of it; digits, feet: (n, 4) boxes of the tall strokes beside it and of their lower parts; see
+            `upright_boxes`.
         height: of the line, in pixels.
 
     Returns:
@@ -149,7 +159,7 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: flo
         return "1"
     if len(digits) == 0:
         return ""
-    if max(w, h) < 0.42 * height and (character := name_dot(box, digits, height)):
+    if max(w, h) < COMMA * height and (character := name_dot(box, digits, feet, height)):
         return character
     top, bottom = level(box, digits)
     middle = (y + h / 2 - top) / (bottom - top)
@@ -158,16 +168,16 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, height: flo
     return ""
 
 
-def name_dot(box: np.ndarray, digits: np.ndarray, height: float) -> str:
+def name_dot(box: np.ndarray, digits: np.ndarray, feet: np.ndarray, height: float) -> str:
     """Return "." or "," for a small stroke at the foot of a line, ":" for one above it, "" for any other."""
     _, y, w, h = box
-    if w > 0.3 * height or h > 0.42 * height or not aside(box, digits):
+    if w > POINT * height or h > COMMA * height or not aside(box, feet):
         return ""
     top, bottom = level(box, digits)
     upper, lower = ((edge - top) / (bottom - top) for edge in (y, y + h))
     if upper > 0.6:
-        return "," if h > 1.1 * w and lower > 1.08 else "." if w <= 1.7 * h and h < 0.3 * height else ""
-    return ":" if upper > 0.15 and lower < 0.65 and max(w, h) < 0.25 * height else ""
+        return "," if h > 1.1 * w and lower > 1.08 else "." if w <= 1.7 * h and h < POINT * height else ""
+    return ":" if upper > 0.15 and lower < 0.65 and max(w, h) < 0.25 * height and aside(box, digits) else ""
 
 
 def join_colons(signs: list[Sign]) -> list[Sign]:

@@ -175,6 +175,20 @@ def test_a_point_below_slanted_writing_is_found(reader, text, wanted, slant):
     assert "".join(one["sign"] for one in record["separators"]) == "".join(c for c in text if not c.isdigit())
 
 
+@pytest.mark.parametrize("text", ["12,50", "2,95", "149,00"])
+def test_a_long_comma_is_found(reader, monkeypatch, text):
+    monkeypatch.setitem(SIGNS, ",", [[(0.22, 0.86), (0.1, 1.22)]])
+    record = read(reader, written(text))
+    assert (record["text"], [one["sign"] for one in record["separators"]]) == (text.replace(",", " "), [","])
+
+
+@pytest.mark.parametrize("text", ["2.7", "60.75"])
+def test_a_point_below_the_bar_of_a_7_is_found(reader, monkeypatch, text):
+    monkeypatch.setitem(SIGNS, ".", [[(0.36, 0.95), (0.38, 0.96)]])
+    record = read(reader, written(text))
+    assert (record["text"], [one["sign"] for one in record["separators"]]) == (text.replace(".", " "), ["."])
+
+
 @pytest.mark.parametrize("text, wanted", [("3/4", "3 4"), ("7/8/2025", "7 8 2025")])
 def test_a_slash_in_slanted_writing_is_never_surely_a_one(reader, text, wanted):
     record = read(reader, written(text, 0.5))
@@ -204,8 +218,8 @@ def test_a_4_of_few_pixels_is_no_plus():
     cross = np.array([[cell == "1" for cell in row] for row in rows])
     digits = np.array([[0, 0, 10, 15], [30, 0, 10, 15]], float)
     assert signs.is_cross(cross)
-    assert signs.name_sign(cross, np.array([15.0, 1, 9, 14]), digits, 15.0) == ""
-    assert signs.name_sign(cross, np.array([15.0, 5, 9, 14]), 2 * digits, 30.0) == "+"
+    assert signs.name_sign(cross, np.array([15.0, 1, 9, 14]), digits, digits, 15.0) == ""
+    assert signs.name_sign(cross, np.array([15.0, 5, 9, 14]), 2 * digits, 2 * digits, 30.0) == "+"
 
 
 @pytest.mark.parametrize("size", [0.55, 0.75])
