@@ -14,7 +14,6 @@ SCALE = 0.12  # each axis by 1 - SCALE to 1 + SCALE: squeezed and stretched digi
 SHEAR = 0.2  # slant, in pixels per pixel
 SHIFT = 2.0  # pixels
 STRETCH_SHARE = 0.1  # of the images are squeezed or stretched further, up to a square
-WIDEST = 2.0  # times as wide as before, at most: a 1 that fills a square shows nothing
 PEN_SHARE = 0.3  # of the images get a thicker or a thinner pen
 COARSE_SHARE = 0.1  # of the images lose detail, as in small bitmaps and hard thresholds
 
@@ -65,10 +64,10 @@ def warp(images: tf.Tensor, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
 def _stretch(images, number):
     """Return by how much to squeeze (above 1, at most 1.5) or stretch (below 1) each image, for numbers from -1 to 1.
 
-    None becomes wider than MNIST's box of 20 pixels, or than WIDEST times itself.
+    None becomes wider than MNIST's box of 20 pixels, or than 1.7 times itself.
     """
     width = tf.reduce_sum(tf.cast(tf.reduce_max(images, axis=[1, 3]) > 64.0, tf.float32), axis=1)
-    widest = tf.clip_by_value(20 / tf.maximum(width, 1.0), 1.0, WIDEST)
+    widest = tf.clip_by_value(20 / tf.maximum(width, 1.0), 1.0, 1.7)
     return tf.where(number < 0, 1 + number * (1 - 1 / widest), 1 + 0.5 * number)
 
 
