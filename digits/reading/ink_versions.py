@@ -33,6 +33,7 @@ from digits.reading.strokes import (
 )
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
+TOUCHING_COST = 1.0  # for leaving out what touches a frame from inside
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
 LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
@@ -151,7 +152,11 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     if not framed.any() or alone:
         sets.append((plain, LONE_FRAME_COST * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
-        sets.append((keep_strokes(plain, ~framed), 0.0))
+        within = keep_strokes(plain, ~framed)
+        touching = ruled_paper.touching_ink(plain, framed)
+        sets.append((within, 0.0 if touching is None else TOUCHING_COST))
+        if touching is not None:
+            sets.append((label_strokes((within.labels > 0) | touching), 0.0))
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         # Digits that stand on a line would be taken away with it.
         lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)

@@ -17,6 +17,8 @@ THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
 LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
+FRAME_WIDTH = 1.4  # pen's widths; what lies deeper in a frame is not of its line
+ACROSS = 0.8  # of a frame: what goes so far through it parts it
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
@@ -248,6 +250,40 @@ def lies_on_its_box(mask: np.ndarray) -> bool:
     return bool(inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2)
 
 
+def fill(mask: np.ndarray) -> np.ndarray:
+    """Return a frame (h, w) bool and what it holds; that is all of its box where it lies on two or more sides of it."""
+    if lies_on_its_box(mask):
+        return np.ones(mask.shape, bool)
+    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outline, -1, 1, cv2.FILLED) > 0
+
+
+def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:
+    """Return the writing that touches frames from inside, without the frames' own lines.
+
+    A line of the frame lies along its outline and is as wide as a pen; what is deeper inside is a part of the writing.
+
+    Args:
+        framed: (n,) bool, which strokes are frames, as `frames` returns it.
+
+    Returns:
+        (h, w) bool; None where nothing touches a frame that is half as high as the writing in it.
+    """
+    inside = np.zeros(strokes.labels.shape, bool)
+    for i in np.flatnonzero(framed):
+        x, y, w, h = strokes.boxes[i]
+        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        filled = np.pad(fill(mask).astype(np.uint8), 1)
+        depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)[1:-1, 1:-1]
+        deep = label_strokes(mask & (depth > FRAME_WIDTH * stroke_width(mask)))
+        across = (deep.boxes[:, 2] > ACROSS * w) | (deep.boxes[:, 3] > ACROSS * h)  # from side to side: lines between boxes
+        inside[y : y + h, x : x + w] |= keep_strokes(deep, ~across).labels > 0
+    touching = label_strokes(inside)
+    usual = np.median(strokes.boxes[~framed, 3]) if (~framed).any() else strokes.labels.shape[0]
+    touching = keep_strokes(touching, touching.boxes[:, 3] > 0.5 * usual)
+    return touching.labels > 0 if len(touching.areas) else None
+
+
 def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
     """Tell which strokes are frames: their outlines enclose other strokes, or would if they were whole.
 
@@ -265,10 +301,7 @@ def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
         if not inside.any():
             continue
         part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
-        outline, _ = cv2.findContours((part == i + 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        filled = cv2.drawContours(np.zeros(part.shape, np.uint8), outline, -1, 1, cv2.FILLED)
-        if lies_on_its_box(part == i + 1):
-            filled[:] = 1
+        filled = fill(part == i + 1)
         for j in np.flatnonzero(inside):
             if filled[part == j + 1].all():
                 result[i] = True

@@ -231,3 +231,19 @@ def test_a_punched_hole_is_no_zero(reader, mnist):
     image = compose.write(coverage, compose.paper(coverage.shape))
     cv2.circle(image, (16, 60), 11, (35, 30, 28), -1, cv2.LINE_AA)
     assert text(reader, image) == str(mnist.y_train[7])
+
+
+@pytest.mark.parametrize("number", ["483", "2069", "57", "9124"])
+@pytest.mark.parametrize("ring", [True, False], ids=["ring", "box"])
+def test_a_frame_that_touches_a_digit_does_not_take_it_away(reader, number, ring):
+    coverage = compose.number(number, (200, 460), 70, pen=6, x=90, y=65)
+    columns = np.flatnonzero(coverage.max(axis=0) > 0.5)
+    left, right = int(columns[0]) - 30, int(columns[-1]) + 1  # through the last digit
+    page = (coverage * 255).astype(np.uint8)
+    if ring:
+        cv2.ellipse(page, ((left + right) // 2, 100), ((right - left) // 2, 75), 0, 0, 360, 255, 5, cv2.LINE_AA)
+    else:
+        cv2.rectangle(page, (left, 35), (right, 165), 255, 5, cv2.LINE_AA)
+    (record,) = reader.read([compose.write(page / 255, compose.paper(page.shape))])
+    # Of the last digit the part along the frame is lost with it.
+    assert (record["text"][:-1], len(record["text"]), record["unsure"]) == (number[:-1], len(number), True)
