@@ -24,6 +24,7 @@ SOLID, DEEP = 0.6, 0.8  # of the square over its extent is a disc's ink; of its 
 FEWEST_DISCS = 4  # so many are no blots
 LEAST_DIGIT = 12  # px; what is smaller is dirt, or too small to read
 TWO_LINES = 1.5  # heights of the other digits; a higher stroke may reach from one line into the next
+MOST_CUTS = 40  # of one stroke: a ruled line that runs through the writing is no number of a hundred digits
 CUT_SLANTS = (-0.3, 0.0, 0.3, 0.6)  # handwriting leans to the right, so cuts do too: x shift per y, upwards
 
 
@@ -252,13 +253,13 @@ def propose_cuts(mask: np.ndarray, width: float) -> list[tuple[float, float, flo
             for x in np.flatnonzero(good)
             if near < x < length - near
         ]
+    places = np.array(sorted(found)).reshape(-1, 4)[:, 1:]
     chosen: list[tuple[float, float, float]] = []
-    for _, place, slant, cut in sorted(found):
+    while len(places) and len(chosen) < min(max(3, round(4 * length / height)), MOST_CUTS):
+        place, slant, cut = places[0].tolist()
+        chosen.append((place, slant, cut))
         # Cuts should hardly cross inside the stroke.
-        if all(abs(place - other[0]) > 0.8 * near + abs(slant - other[1]) * middle * 0.25 for other in chosen):
-            chosen.append((place, slant, cut))
-        if len(chosen) >= max(3, round(4 * length / height)):
-            break
+        places = places[np.abs(places[:, 0] - place) > 0.8 * near + np.abs(places[:, 1] - slant) * middle * 0.25]
     return sorted(chosen)
 
 
