@@ -173,8 +173,10 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
             sets = [(plain, BOLD_ALONE_COST), (label_strokes(faint), FAINT_COST)]
     if hairlines is not None:
         sets.append((bold, BOLD_COST))
-    for strength in ruled_paper.separate_inks(ink.difference, ink.mask):
-        strokes = label_strokes(cut_out(strength, ink.covered))
+    inks = [label_strokes(cut_out(strength, ink.covered)) for strength in ruled_paper.separate_inks(ink.difference, ink.mask)]
+    for strokes, other in zip(inks, inks[::-1]):
+        if ruled_paper.surrounds(strokes, other):  # a ring around a number is no 0
+            continue
         framed, _ = ruled_paper.frames(strokes)
         sets.append((keep_strokes(strokes, ~framed), PRINT_COST))
     return sets

@@ -18,6 +18,7 @@ CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger
 LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 FRAME_WIDTH = 1.4  # pen's widths; what lies deeper in a frame is not of its line
+SURROUNDED = 0.9  # of the writing lies inside a ring around it
 ACROSS = 0.8  # of a frame: what goes so far through it parts it
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
@@ -256,6 +257,16 @@ def fill(mask: np.ndarray) -> np.ndarray:
         return np.ones(mask.shape, bool)
     outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(np.zeros(mask.shape, np.uint8), outline, -1, 1, cv2.FILLED) > 0
+
+
+def surrounds(frame: Strokes, writing: Strokes) -> bool:
+    """Tell whether the largest stroke of one ink goes around nearly all ink of another."""
+    if len(frame.areas) == 0 or len(writing.areas) == 0:
+        return False
+    i = int(np.argmax(frame.boxes[:, 2] * frame.boxes[:, 3]))
+    x, y, w, h = frame.boxes[i]
+    held = (writing.labels[y : y + h, x : x + w] > 0) & fill(frame.labels[y : y + h, x : x + w] == i + 1)
+    return bool(np.count_nonzero(held) > SURROUNDED * np.count_nonzero(writing.labels))
 
 
 def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:

@@ -247,3 +247,14 @@ def test_a_frame_that_touches_a_digit_does_not_take_it_away(reader, number, ring
     (record,) = reader.read([compose.write(page / 255, compose.paper(page.shape))])
     # Of the last digit the part along the frame is lost with it.
     assert (record["text"][:-1], len(record["text"]), record["unsure"]) == (number[:-1], len(number), True)
+
+
+@pytest.mark.parametrize("number", ["483", "2069", "57", "9124"])
+def test_a_red_ring_around_a_number_is_no_0(reader, number):
+    coverage = compose.number(number, (220, 480), 70, pen=6, x=90, y=75)
+    image = compose.write(coverage, compose.paper(coverage.shape))
+    columns = np.flatnonzero(coverage.max(axis=0) > 0.5)
+    left, right = int(columns[0]) - 40, int(columns[-1]) + 40
+    cv2.ellipse(image, ((left + right) // 2, 110), ((right - left) // 2, 85), 0, 0, 360, (200, 40, 45), 5, cv2.LINE_AA)
+    (record,) = reader.read([image])
+    assert (record["text"], record["unsure"]) == (number, False)
