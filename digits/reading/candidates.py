@@ -49,7 +49,7 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
-        unclear: whether it may be a slash or a bracket as well as a 1.
+        unclear: whether it may be a sign as well as a digit: a slash or a bracket for a 1, the ring of a degree for a 0.
         stacked: whether another large piece of its line stands above or below it.
     """
 

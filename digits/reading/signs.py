@@ -29,6 +29,7 @@ THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
 PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
 LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
 POINT, COMMA = 0.35, 0.55  # heights of the line: a point is smaller, a comma lower
+RAISED = 0.6  # heights of the digits: a degree's ring is smaller, and ends above
 FOOT = 0.4  # of a digit's height: beside this part of it stands a point
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -56,7 +57,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         specks: (n, 4) boxes x, y, width, height of ink too small to be a stroke; those in the line may be dots.
 
     Returns:
-        (list of Sign from left to right, indices of the other strokes, those of them that may be a 1 or else a slash or a bracket).
+        (list of Sign from left to right, indices of the other strokes, those of them that may be a digit or else a sign).
     """
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
@@ -76,6 +77,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
                 unclear.add(int(i))
         others = [strokes.boxes[j][3] for j in tall if j != i]
         if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or is_arc(mask)):
+            unclear.add(int(i))
+        if not character and beside and is_raised(upright[i], upright[beside]):
             unclear.add(int(i))
         if character and character != "1":
             doubtful = (character == "/" and longer < SURELY_LONGER) or (character == "+" and not is_cross(mask, LEAST_CORNER))
@@ -201,6 +204,12 @@ def level(box: np.ndarray, digits: np.ndarray) -> tuple[float, float]:
     apart = np.abs(digits[:, 0] + digits[:, 2] / 2 - box[0] - box[2] / 2)
     near = digits[np.argsort(apart)[:2]].astype(float)
     return float(near[:, 1].mean()), float((near[:, 1] + near[:, 3]).mean())
+
+
+def is_raised(box: np.ndarray, digits: np.ndarray) -> bool:
+    """Tell whether a small stroke stands in the upper half of its line, as the ring of a degree does."""
+    top, bottom = level(box, digits)
+    return bool(box[3] < RAISED * (bottom - top) and box[1] + box[3] < top + RAISED * (bottom - top))
 
 
 def aside(box: np.ndarray, digits: np.ndarray) -> bool:

@@ -57,7 +57,8 @@ class Word(NamedTuple):
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
         tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
-        unclear: how many of its digits may be slashes or brackets; and `choose_numbers` adds the slashes that may be digits.
+        unclear: how many of its digits may be slashes, brackets or the ring of a degree; `choose_numbers` adds the slashes
+            that may be digits.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -186,7 +187,7 @@ def read_word(
         evidence -= LOW_EVIDENCE * max(0.0, 0.9 - tallest / quantile(heights, 0.9))
         evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / tallest)
     height = float(sum(heights[first : last + 1]))
-    unclear = sum(candidates[i].unclear and digits[i] in (1, 7) for i in chosen)
+    unclear = sum(candidates[i].unclear and digits[i] in (0, 1, 7) for i in chosen)
     return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, unclear, evidence)
 
 

@@ -222,6 +222,15 @@ def test_a_4_of_few_pixels_is_no_plus():
     assert signs.name_sign(cross, np.array([15.0, 5, 9, 14]), 2 * digits, 2 * digits, 30.0) == "+"
 
 
+@pytest.mark.parametrize("text", ["20", "863", "42"])
+def test_the_ring_of_a_degree_is_never_surely_a_0(reader, text):
+    coverage = written(text + "  ")
+    x = 40 + 0.8 * HEIGHT * len(text) + 10
+    stroke(coverage, [(x + 10 + 10 * np.cos(t), HEIGHT + 10 + 10 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 20)])
+    record = read(reader, coverage)
+    assert record["text"] == text or record["unsure"]
+
+
 @pytest.mark.parametrize("size", [0.55, 0.75])
 def test_brackets_are_never_surely_ones(reader, size):
     coverage = written("  42  ")
