@@ -4,8 +4,8 @@
     ink.mask                           # (h, w) bool: pen strokes at the working size
     ink.scale                          # working pixels per pixel of `image`
 
-Pure functions from array to array; NumPy and OpenCV only. `digits/reading/ruled_paper.py` takes printed lines and frames
-away, `digits/reading/candidates.py` goes on from the strokes.
+Pure functions from array to array; NumPy and OpenCV only. `ruled_paper.py` and `frames.py`
+take printed lines and frames away, `candidates.py` goes on from the strokes.
 """
 
 from typing import NamedTuple

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.reading import ruled_paper
+from digits.reading import frames, ruled_paper
 from digits.reading.hairlines import add_faint_strokes, add_hairlines
 from digits.reading.image_statistics import border_share
 from digits.reading.ink import BITMAP_SIDE, PLAIN_PAPER, Ink, cut_out
@@ -147,13 +147,13 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     bold = label_strokes(ink.mask)
     hairlines = add_hairlines(ink.strength, bold)
     plain = bold if hairlines is None else label_strokes(hairlines)
-    framed, alone = ruled_paper.frames(plain)
+    framed, alone = frames.find_frames(plain)
     sets: list[tuple[Strokes, float]] = []
     if not framed.any() or alone:
         sets.append((plain, LONE_FRAME_COST * framed.any()))  # what has a frame around it is hardly written with it
     if framed.any():
         within = keep_strokes(plain, ~framed)
-        touching = ruled_paper.touching_ink(plain, framed)
+        touching = frames.touching_ink(plain, framed)
         sets.append((within, 0.0 if touching is None else TOUCHING_COST))
         if touching is not None:
             sets.append((label_strokes((within.labels > 0) | touching), 0.0))
@@ -175,9 +175,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         sets.append((bold, BOLD_COST))
     inks = [label_strokes(cut_out(strength, ink.covered)) for strength in ruled_paper.separate_inks(ink.difference, ink.mask)]
     for strokes, other in zip(inks, inks[::-1]):
-        if ruled_paper.surrounds(strokes, other):  # a ring around a number is no 0
+        if frames.surrounds(strokes, other):  # a ring around a number is no 0
             continue
-        framed, _ = ruled_paper.frames(strokes)
+        framed, _ = frames.find_frames(strokes)
         sets.append((keep_strokes(strokes, ~framed), PRINT_COST))
     return sets
 

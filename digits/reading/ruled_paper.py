@@ -1,4 +1,4 @@
-"""Take away what is printed and not written: ruled lines, squared paper, boxes and frames, forms in colour.
+"""Take away what is printed and not written: ruled lines, squared paper, bars, forms in colour. `frames.py` looks for frames.
 
 Each function proposes another version of the strokes; whether it reads better is for the network to say,
 because the bar of a 7 that spans its image looks like a ruled line. NumPy and OpenCV only.
@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.strokes import Strokes, drop_specks, ink_box, keep_strokes, label_strokes, stroke_width
+from digits.reading.strokes import drop_specks, ink_box, keep_strokes, label_strokes, stroke_width
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
@@ -17,11 +17,7 @@ THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
 LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
-FRAME_WIDTH = 1.4  # pen's widths; what lies deeper in a frame is not of its line
-SURROUNDED = 0.9  # of the writing lies inside a ring around it
-ACROSS = 0.8  # of a frame: what goes so far through it parts it
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
-FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
@@ -239,82 +235,3 @@ def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
     bar = mask & ~rest
     thickness = np.count_nonzero(bar) / max(1, int(np.count_nonzero(bar.any(axis=0))))
     return rest, bool(thickness < PRINTED * stroke_width(rest))
-
-
-def lies_on_its_box(mask: np.ndarray) -> bool:
-    """Tell whether a stroke (h, w) bool runs along two or more sides of its own box: a corner or a part of a frame."""
-    edge = max(2, round(FRAME_EDGE * max(mask.shape)))
-    if min(mask.shape) <= 4 * edge:
-        return False
-    inside = np.count_nonzero(mask[edge:-edge, edge:-edge])
-    sides = (mask[:edge].any(axis=0), mask[-edge:].any(axis=0), mask[:, :edge].any(axis=1), mask[:, -edge:].any(axis=1))
-    return bool(inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2)
-
-
-def fill(mask: np.ndarray) -> np.ndarray:
-    """Return a frame (h, w) bool and what it holds; that is all of its box where it lies on two or more sides of it."""
-    if lies_on_its_box(mask):
-        return np.ones(mask.shape, bool)
-    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outline, -1, 1, cv2.FILLED) > 0
-
-
-def surrounds(frame: Strokes, writing: Strokes) -> bool:
-    """Tell whether the largest stroke of one ink goes around nearly all ink of another."""
-    if len(frame.areas) == 0 or len(writing.areas) == 0:
-        return False
-    i = int(np.argmax(frame.boxes[:, 2] * frame.boxes[:, 3]))
-    x, y, w, h = frame.boxes[i]
-    held = (writing.labels[y : y + h, x : x + w] > 0) & fill(frame.labels[y : y + h, x : x + w] == i + 1)
-    return bool(np.count_nonzero(held) > SURROUNDED * np.count_nonzero(writing.labels))
-
-
-def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:
-    """Return the writing that touches frames from inside, without the frames' own lines.
-
-    A line of the frame lies along its outline and is as wide as a pen; what is deeper inside is a part of the writing.
-
-    Args:
-        framed: (n,) bool, which strokes are frames, as `frames` returns it.
-
-    Returns:
-        (h, w) bool; None where nothing touches a frame that is half as high as the writing in it.
-    """
-    inside = np.zeros(strokes.labels.shape, bool)
-    for i in np.flatnonzero(framed):
-        x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
-        filled = np.pad(fill(mask).astype(np.uint8), 1)
-        depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)[1:-1, 1:-1]
-        deep = label_strokes(mask & (depth > FRAME_WIDTH * stroke_width(mask)))
-        across = (deep.boxes[:, 2] > ACROSS * w) | (deep.boxes[:, 3] > ACROSS * h)  # from side to side: lines between boxes
-        inside[y : y + h, x : x + w] |= keep_strokes(deep, ~across).labels > 0
-    touching = label_strokes(inside)
-    usual = np.median(strokes.boxes[~framed, 3]) if (~framed).any() else strokes.labels.shape[0]
-    touching = keep_strokes(touching, touching.boxes[:, 3] > 0.5 * usual)
-    return touching.labels > 0 if len(touching.areas) else None
-
-
-def frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
-    """Tell which strokes are frames: their outlines enclose other strokes, or would if they were whole.
-
-    Args:
-        strokes: strokes.Strokes.
-
-    Returns:
-        ((n,) bool, whether all frames together hold only one stroke: then it may be a digit with a dot in it).
-    """
-    boxes = strokes.boxes
-    result, held = np.zeros(len(boxes), bool), set()
-    x, y, w, h = boxes.T
-    for i in np.argsort(-(w * h))[:12]:
-        inside = (x > x[i]) & (y > y[i]) & (x + w < x[i] + w[i]) & (y + h < y[i] + h[i]) & (h > 0.2 * h[i])
-        if not inside.any():
-            continue
-        part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
-        filled = fill(part == i + 1)
-        for j in np.flatnonzero(inside):
-            if filled[part == j + 1].all():
-                result[i] = True
-                held.add(int(j))
-    return result, len(held) == 1

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import compose
-from digits.reading import candidates, ink, lines, mnist_format, ruled_paper, strokes
+from digits.reading import candidates, frames, ink, lines, mnist_format, ruled_paper, strokes
 from digits.reading.decoding import DigitReader
 
 SIZE = (160, 200)
@@ -224,7 +224,7 @@ def test_frames_are_told_from_digits():
     coverage = compose.number("60", (150, 300), 80, gap=1.5, x=40, y=35)
     coverage[10:13, 10:290] = coverage[137:140, 10:290] = coverage[10:140, 10:13] = coverage[10:140, 287:290] = 1
     found = strokes.label_strokes(coverage > 0.5)
-    framed, alone = ruled_paper.frames(found)
+    framed, alone = frames.find_frames(found)
     assert framed.sum() == 1 and framed[found.boxes[:, 2].argmax()] and not alone
 
 
