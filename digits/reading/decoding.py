@@ -25,6 +25,7 @@ THICKEST_ONE = 0.48  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
 MOST_COST = 10.0  # in nats; a version that is less probable than this, such as a page of text as one digit, is not read
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
+TEXT_COST = 2.0  # for a word that is no number, at most
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -57,7 +58,7 @@ class DigitReader:
             list of dicts: "text" (digits in reading order; words and lines joined by one space), "confidence" (of
             the whole number; None when nothing is read), "unsure" (whether that is less than `min_confidence`),
             "digits" (list of dicts "digit", "confidence", "box", "top"), "separators" (list of dicts "sign", one of
-            / . , : - +, "box", and "after", the index in "digits" of the digit that it follows, -1 before the
+            / . , : - + ( ), "box", and "after", the index in "digits" of the digit that it follows, -1 before the
             first), "guess" (None, or a dict "text", "confidence" of what was too uncertain to be reported), "notes"
             (list of sentences), and "images" ((D, 28, 28) uint8, what the network saw of each digit).
         """
@@ -131,6 +132,7 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
         members.setdefault(c.line, []).append(i)
     costs: dict[int, float] = {}  # of each version
     words: dict[int, list[Word]] = {}
+    word_costs: dict[tuple[int, int], float] = {}  # of the word that begins with this piece of this line
     for number, line in enumerate(layout.lines):
         if line.cost > MOST_COST:
             continue
@@ -140,7 +142,7 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
             inside = [i for i in members.get(number, []) if first <= layout.candidates[i].first <= last]
             dots = int(line.dots[first : last + 1].sum())
             cost, word = read_word(number, first, last, line.pieces, dots, inside, layout.candidates, digits, likely)
-            costs[line.version] += cost
+            word_costs[number, first] = cost
             end = last + (last == len(line.pieces) - 1)  # a sign may follow the last piece
             doubtful = sum(mark.unclear and first <= mark.before <= end for mark in line.signs)
             word = word._replace(unclear=word.unclear + doubtful)
@@ -148,6 +150,10 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
     numbers = {version: find_numbers(words[version], likely) for version in words}
     if not words:
         return [], []
+    for version in words:
+        read = {(number.word.line, number.word.first) for number in numbers[version]}
+        for place in ((word.line, word.first) for word in words[version]):
+            costs[version] += word_costs[place] if place in read else min(word_costs[place], TEXT_COST)
     best = min(words, key=lambda version: (not numbers[version], costs[version]))
     if not numbers[best]:
         return [], words[best]

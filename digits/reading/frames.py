@@ -17,14 +17,19 @@ ACROSS = 0.8  # of a frame: what goes so far through it parts it
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 
 
-def lies_on_its_box(mask: np.ndarray) -> bool:
-    """Tell whether a stroke (h, w) bool runs along two or more sides of its own box: a corner or a part of a frame."""
+def covered_sides(mask: np.ndarray) -> tuple[int, int]:
+    """Return along how many sides of its own box a stroke (h, w) bool runs, and how many pixels of it lie deeper inside."""
     edge = max(2, round(FRAME_EDGE * max(mask.shape)))
     if min(mask.shape) <= 4 * edge:
-        return False
-    inside = np.count_nonzero(mask[edge:-edge, edge:-edge])
+        return 0, 0
     sides = (mask[:edge].any(axis=0), mask[-edge:].any(axis=0), mask[:, :edge].any(axis=1), mask[:, -edge:].any(axis=1))
-    return bool(inside < 0.03 * np.count_nonzero(mask) and sum(side.mean() > 0.9 for side in sides) >= 2)
+    return sum(bool(side.mean() > 0.9) for side in sides), int(np.count_nonzero(mask[edge:-edge, edge:-edge]))
+
+
+def lies_on_its_box(mask: np.ndarray) -> bool:
+    """Tell whether a stroke (h, w) bool is a corner or a part of a frame: it runs along two or more sides of its own box."""
+    sides, inside = covered_sides(mask)
+    return sides >= 2 and inside < 0.03 * np.count_nonzero(mask)
 
 
 def fill(mask: np.ndarray) -> np.ndarray:
@@ -66,13 +71,15 @@ def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:
         across = (deep.boxes[:, 2] > ACROSS * w) | (deep.boxes[:, 3] > ACROSS * h)  # from side to side: lines between boxes
         inside[y : y + h, x : x + w] |= keep_strokes(deep, ~across).labels > 0
     touching = label_strokes(inside)
-    usual = np.median(strokes.boxes[~framed, 3]) if (~framed).any() else strokes.labels.shape[0]
+    usual = np.median(strokes.boxes[~framed, 3]) if (~framed).any() else 0.6 * strokes.boxes[framed, 3].max()
     touching = keep_strokes(touching, touching.boxes[:, 3] > 0.5 * usual)
     return touching.labels > 0 if len(touching.areas) else None
 
 
 def find_frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
     """Tell which strokes are frames: their outlines enclose other strokes, or would if they were whole.
+
+    Where all the writing touches a box, the box is a frame, too: it has four sides, and there is more to it.
 
     Args:
         strokes: strokes.Strokes.
@@ -86,6 +93,10 @@ def find_frames(strokes: Strokes) -> tuple[np.ndarray, bool]:
     for i in np.argsort(-(w * h))[:12]:
         inside = (x > x[i]) & (y > y[i]) & (x + w < x[i] + w[i]) & (y + h < y[i] + h[i]) & (h > 0.2 * h[i])
         if not inside.any():
+            sides, more = covered_sides(strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]] == i + 1)
+            if sides == 4 and more > 0:
+                result[i] = True
+                held.add(int(i))
             continue
         part = strokes.labels[y[i] : y[i] + h[i], x[i] : x[i] + w[i]]
         filled = fill(part == i + 1)

@@ -30,17 +30,19 @@ from digits.reading.strokes import (
     part_lines,
     touched_sides,
     turn,
+    with_line_beside,
 )
 
 LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
-TOUCHING_COST = 1.0  # for leaving out what touches a frame from inside
+TOUCHING_COST = 0.7  # for leaving out what touches a frame from inside
+LINE_BESIDE_COST = 0.3  # for the part of a line that was taken away to be a part of a digit
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
 LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
 DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
-BAR_COST = 1.5  # for keeping a printed bar under the writing, or faint lines, or for taking a bar of the pen's own away
+BAR_COST = 1.5  # for keeping a bar under the writing, or faint lines, or for taking a bar away that may be a digit's
 FAINT_COST = 0.3  # for adding faint strokes as high as the others
 BOLD_ALONE_COST = 3.0  # for leaving these out
 BOLD_COST = 1.0  # for leaving hairlines out
@@ -156,14 +158,18 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         touching = frames.touching_ink(plain, framed)
         sets.append((within, 0.0 if touching is None else TOUCHING_COST))
         if touching is not None:
-            sets.append((label_strokes((within.labels > 0) | touching), 0.0))
+            writing = (within.labels > 0) | touching
+            sets.append((label_strokes(writing), 0.0))
+            sets.append((label_strokes(with_line_beside(writing, ink.mask & ~writing)), LINE_BESIDE_COST))
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         # Digits that stand on a line would be taken away with it.
         lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)
         sets = [(plain, DROPPED_COST * float(lost.sum() / max(1, ruled.sum()))), (label_strokes(ruled), PRINT_COST)]
     elif (without := ruled_paper.remove_bar(ink.mask)) is not None:
-        rest, printed = without
-        sets = [(label_strokes(rest), 0.0 if printed else BAR_COST), (plain, BAR_COST if printed else 0.0)]
+        rest, surely = without
+        cost = 0.0 if surely else BAR_COST
+        sets = [(label_strokes(rest), cost), (plain, BAR_COST - cost)]
+        sets.append((label_strokes(with_line_beside(rest, ink.mask & ~rest)), cost + LINE_BESIDE_COST))
     bitmap = max(ink.mask.shape) <= BITMAP_SIDE * ink.scale
     if not bitmap and (strong := ruled_paper.remove_faint(ink.strength, ink.mask, ink.scale)) is not None:
         sets = [(strokes, cost + BAR_COST) for strokes, cost in sets] + [(label_strokes(strong), 0.0)]

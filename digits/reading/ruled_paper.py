@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.strokes import drop_specks, ink_box, keep_strokes, label_strokes, stroke_width
+from digits.reading.strokes import drop_specks, ink_box, is_underline, keep_strokes, label_strokes, stroke_width
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
@@ -18,6 +18,8 @@ CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger
 LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
+ACROSS = 0.9  # of the ink's width has ink in the lower half where there is such a bar
+THICKEST_BAR = 1.5  # pen's widths; a thicker bar under the writing is a stroke
 FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
@@ -123,7 +125,7 @@ def find_rules(mask: np.ndarray) -> np.ndarray:
     return lines if parallel >= 4 else lines[through]
 
 
-def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None:
+def erase_level_rules(mask: np.ndarray, least: float = 0.3, thickest: float = 0.0) -> np.ndarray | None:
     """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
 
     Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.
@@ -131,6 +133,7 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None
     Args:
         mask: (h, w) bool.
         least: share of the ink that has to be left: bars that are more than the rest may be ones and bars of sevens.
+        thickest: pixels; a thicker line is a stroke. At least THICKEST_RULE.
 
     Returns:
         (h, w) bool, or None when there is no ruled line.
@@ -140,7 +143,8 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None
         return None
     height, width = mask.shape
     numbers, lengths, middles, column_of = vertical_runs(mask)
-    erase, thickest = np.zeros(len(lengths), bool), 0.0
+    erase, found = np.zeros(len(lengths), bool), 0.0
+    thickest = max(thickest, THICKEST_RULE * max(height, width))
     columns = np.arange(width)
     for x0, y0, x1, y1 in rules:
         slope, start = (y1 - y0) / max(x1 - x0, 1), y0
@@ -158,11 +162,11 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.3) -> np.ndarray | None
             slope, start = np.polyfit(column_of[near] - x0, middles[near], 1)
             reach = max(2.0, thickness)
         else:
-            if thickness <= THICKEST_RULE * max(height, width):
+            if thickness <= thickest:
                 off = np.abs(middles[near] - (start + slope * (column_of[near] - x0)))
                 erase[near[off <= 0.5 * thickness + 1.5]] = True
-                thickest = max(thickest, thickness)
-    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], min(CRUMB * thickest, LARGEST_CRUMB * max(mask.shape)))
+                found = max(found, thickness)
+    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], min(CRUMB * found, LARGEST_CRUMB * max(mask.shape)))
     return cleaned if erase.any() and cleaned.sum() >= least * mask.sum() else None
 
 
@@ -211,27 +215,33 @@ def remove_faint(strength: np.ndarray, mask: np.ndarray, scale: float) -> np.nda
 
 
 def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
-    """Erase a level bar under the writing that touches it and sticks out on both sides: the line of a form.
+    """Erase a level bar under the writing that touches it: the line of a form, which sticks out on both sides, or an underline.
 
     Args:
         mask: (h, w) bool.
 
     Returns:
-        ((h, w) bool, whether the bar is thinner than the pen: printed, and not the foot of a 2), or None when there is none.
+        ((h, w) bool, whether the bar is surely not the foot of a 2: printed, thinner than the pen, or longer than a digit is wide),
+        or None when there is none.
     """
     x, y, width, height = ink_box(mask)
     box = np.s_[y : y + height, x : x + width]
-    end = max(1, round(STICKS_OUT * width))
-    ends = (mask[box][:, :end] | mask[box][:, -end:][:, ::-1]).any(axis=1)
-    if ends[: height // 2].any() or (written := erase_level_rules(mask[box])) is None:
+    across = np.count_nonzero(mask[box][height // 2 :].any(axis=0))
+    if not height or across < ACROSS * width:
         return None
-    rows = np.flatnonzero((mask[box] & ~written).any(axis=1))
-    left, top, rest_width, rest_height = ink_box(drop_specks(label_strokes(written)).labels)
-    sticks_out = min(left, width - left - rest_width) > STICKS_OUT * width
-    if not sticks_out or rows.mean() < top + 0.8 * rest_height:
+    if (written := erase_level_rules(mask[box], thickest=THICKEST_BAR * stroke_width(mask))) is None:
+        return None
+    bar = mask[box] & ~written
+    rows = np.flatnonzero(bar.any(axis=1))
+    thickness = np.count_nonzero(bar) / max(1, int(np.count_nonzero(bar.any(axis=0))))
+    above = drop_specks(label_strokes(written))
+    left, top, rest_width, rest_height = ink_box(above.labels)
+    end = max(1, round(STICKS_OUT * width))
+    free = not mask[box][: height // 2, np.r_[:end, width - end : width]].any()
+    sticks_out = free and min(left, width - left - rest_width) > end and thickness <= THICKEST_RULE * max(width, height)
+    long = is_underline(width, above.boxes)
+    if not (sticks_out or long) or rows.mean() < top + 0.8 * rest_height:
         return None
     rest = np.zeros_like(mask)
     rest[box] = written
-    bar = mask & ~rest
-    thickness = np.count_nonzero(bar) / max(1, int(np.count_nonzero(bar.any(axis=0))))
-    return rest, bool(thickness < PRINTED * stroke_width(rest))
+    return rest, bool(long or thickness < PRINTED * stroke_width(rest))

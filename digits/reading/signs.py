@@ -1,4 +1,4 @@
-"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash or plus.
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus or a pair of brackets.
 
     found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
@@ -24,6 +24,8 @@ DAY, MONTH, YEAR = (1, 2), (1, 2), (2, 4)  # how many digits a date has before, 
 LEAST_LEAN, ALIKE = 5.0, 1.3  # degrees by which both slashes lean to the right; how many times as high as the other one is
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 ARC = 0.08  # heights by which a bracket's middle lies beside its ends
+BRACKET_WIDTH = 0.4  # of its height; 2s and 7s are wider
+PAIR_ARC = 0.04  # ... where there is another bracket that it faces
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
 PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
@@ -38,7 +40,7 @@ class Sign(NamedTuple):
     """One sign.
 
     Attributes:
-        character: one of / . , : - +
+        character: one of / . , : - + ( )
         box: x, y, width, height, in pixels of the strokes.
         unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
@@ -59,9 +61,12 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     Returns:
         (list of Sign from left to right, indices of the other strokes, those of them that may be a digit or else a sign).
     """
+    brackets = find_brackets(line, strokes)
+    signs = [Sign(character, tuple(strokes.boxes[i].tolist())) for i, character in brackets.items()]
+    line = np.array([i for i in line if i not in brackets], int)
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
-    signs, rest, unclear, straight = [], [], set(), set()
+    rest, unclear, straight = [], set(), set()
     usual = float(np.median([lean(stroke_mask(strokes, i)) for i in tall]))
     upright, feet = upright_boxes(strokes, line, usual), upright_boxes(strokes, line, usual, part=FOOT)
     for i in line:
@@ -76,7 +81,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
             elif leans:
                 unclear.add(int(i))
         others = [strokes.boxes[j][3] for j in tall if j != i]
-        if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or is_arc(mask)):
+        if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or abs(bulge(mask)) > ARC):
             unclear.add(int(i))
         if not character and beside and is_raised(upright[i], upright[beside]):
             unclear.add(int(i))
@@ -245,19 +250,34 @@ def is_straight(mask: np.ndarray) -> bool:
     return bool(length > 4 * width and len(y) > 0.85 * length * width * 0.9)
 
 
-def is_arc(mask: np.ndarray) -> bool:
-    """Tell whether a stroke is a thin arc from top to bottom, as a bracket is: its middle lies far to one side of both ends."""
+def bulge(mask: np.ndarray) -> float:
+    """Return how far the middle of a thin arc from top to bottom lies to the right of both ends, in heights; 0.0 of other strokes."""
     h, w = mask.shape
     rows = mask.sum(axis=1)
     if h < 8 or w > 0.6 * h or rows.min() == 0 or np.quantile(rows, 0.8) > 0.35 * h:
-        return False
+        return 0.0
+    single = (np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1) == 1).sum(axis=1) == 1
     y, x = np.nonzero(mask)
     centres = np.bincount(y, x) / rows
-    single = (np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1) == 1).sum(axis=1) == 1
     part = max(1, h // 6)
     top, bottom, middle = centres[:part].mean(), centres[-part:].mean(), centres[h // 2 - part // 2 : h // 2 + part // 2 + 1].mean()
-    bulge = min((middle - top), (middle - bottom), key=abs) if (middle - top) * (middle - bottom) > 0 else 0.0
-    return bool(single.mean() > 0.95 and abs(bulge) > ARC * h)
+    if single.mean() <= 0.95 or (middle - top) * (middle - bottom) <= 0:
+        return 0.0
+    return float(min((middle - top), (middle - bottom), key=abs)) / h
+
+
+def find_brackets(line: np.ndarray, strokes: Strokes) -> dict[int, str]:
+    """Return which strokes of a line are round brackets: two that curve away from each other, higher than all between them."""
+    found: dict[int, str] = {}
+    y, w, h = strokes.boxes[:, 1], strokes.boxes[:, 2], strokes.boxes[:, 3]
+    curves = [bulge(stroke_mask(strokes, i)) if w[i] < BRACKET_WIDTH * h[i] else 0.0 for i in line]
+    for first, last in ((first, last) for first in range(len(line)) for last in range(first + 2, len(line))):
+        i, j, between = line[first], line[last], line[first + 1 : last]
+        alike = max(h[i], h[j]) < ALIKE * min(h[i], h[j])
+        higher = max(y[i], y[j]) < y[between].min() and min(y[i] + h[i], y[j] + h[j]) > (y + h)[between].max()
+        if curves[first] < -PAIR_ARC and curves[last] > PAIR_ARC and alike and higher:
+            found |= {int(i): "(", int(j): ")"}
+    return found
 
 
 def lean(mask: np.ndarray) -> float:

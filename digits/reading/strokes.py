@@ -18,6 +18,7 @@ MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must
 THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
 LONG = 4.0  # times as long as most strokes, and half as many as any other
 STICKS_OUT = 0.25  # of the width of the writing above it: an underline, and not the foot of a 2
+UNDERLINE = 1.3  # heights of the writing; a bar that is longer is no digit's
 BAR = 0.2  # of its length is a bar's width
 LEAST_WRITING = 0.12  # of the strokes' lengths are not the bars': with less it is dirt beside a digit
 SOLID, DEEP = 0.6, 0.8  # of the square over its extent is a disc's ink; of its extent is its greatest width
@@ -173,16 +174,36 @@ def find_long_bars(strokes: Strokes) -> np.ndarray:
     return bars & (extent[drawn & ~bars].sum() > LEAST_WRITING * extent.sum())
 
 
+def with_line_beside(rest: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return writing with the parts above and below each stroke of a line that was taken away: the foot of a 2 may lie on it.
+
+    Args:
+        rest: (h, w) bool, the writing. taken: (h, w) bool, the line.
+    """
+    reach = round(2 * stroke_width(taken))
+    result = rest.copy()
+    for x, y, w, h in label_strokes(rest).boxes:
+        part = np.s_[max(0, y - reach) : y + h + reach, x : x + w]
+        result[part] |= taken[part]
+    return result
+
+
 def find_underlines(strokes: Strokes) -> np.ndarray:
-    """Return (n,) bool, bars that lie below all other strokes and stick out far on both sides of them."""
+    """Return (n,) bool, bars below all other strokes that stick out far on both sides of them, or are longer than a digit is wide."""
     x, y, w, h = strokes.boxes.T
     bars = h < BAR * w
     if not bars.any() or bars.all():
         return np.zeros(len(x), bool)
     others = strokes.boxes[~bars]
     left, right, bottom = others[:, 0].min(), (others[:, 0] + others[:, 2]).max(), (others[:, 1] + others[:, 3]).max()
-    beyond = STICKS_OUT * (right - left)
-    return bars & (y >= bottom) & (x < left - beyond) & (x + w > right + beyond)
+    beyond = np.where([is_underline(length, others) for length in w], 0, STICKS_OUT * (right - left))
+    return bars & (y >= bottom) & (x <= left - beyond) & (x + w >= right + beyond)
+
+
+def is_underline(length: float, others: np.ndarray) -> bool:
+    """Tell whether a bar below strokes in boxes (n, 4) is longer than a digit is wide; that of one digit may be the foot of a 2."""
+    height = others[:, 1:4:2].sum(axis=1).max(initial=0) - others[:, 1].min(initial=10**6)
+    return bool(np.count_nonzero(others[:, 3] > 0.5 * height) > 1 and length > UNDERLINE * height)
 
 
 def part_lines(strokes: Strokes) -> Strokes | None:

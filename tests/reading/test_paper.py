@@ -225,6 +225,34 @@ def test_an_underline_is_no_part_of_the_digit_above_it(reader, mnist, single):
     assert [record["text"] for record in records] == labels and not any(record["unsure"] for record in records)
 
 
+def on_a_line(number, boxed=False, gap=0, lines=1):
+    """Return the image of a number that stands on a line of its own pen, `gap` pixels below it; the line may be a box's."""
+    coverage = compose.number(number, (220, 460), 70, pen=6, x=90, y=75)
+    rows, columns = (np.flatnonzero(coverage.max(axis=axis) > 0.5) for axis in (1, 0))
+    foot, left, right = int(rows[-1]) + gap, int(columns[0]) - 10, int(columns[-1]) + 10
+    for line in range(lines):
+        cv2.line(coverage, (left, foot + 18 * line), (right, foot + 18 * line), 1.0, 6, cv2.LINE_AA)
+    if boxed:
+        cv2.rectangle(coverage, (left - 10, int(rows[0]) - 25), (right + 10, foot), 1.0, 6, cv2.LINE_AA)
+    return compose.write(coverage, compose.paper(coverage.shape))
+
+
+@pytest.mark.parametrize("number", ["483", "6094", "57", "90361"])
+@pytest.mark.parametrize(
+    "how", [{"gap": 12}, {"gap": 12, "lines": 2}, {"gap": 1}, {"gap": 1, "boxed": True}], ids=["near", "double", "touching", "box"]
+)
+def test_a_number_is_read_on_a_line_of_its_pen(reader, number, how):
+    (record,) = reader.read([on_a_line(number, **how)])
+    assert record["text"] == number
+
+
+@pytest.mark.parametrize("number", ["92", "1928", "5243"])
+@pytest.mark.parametrize("boxed", [True, False], ids=["box", "line"])
+def test_a_2_whose_foot_lies_on_a_line_is_not_surely_a_7(reader, number, boxed):
+    (record,) = reader.read([on_a_line(number, boxed, gap=-2)])
+    assert record["text"] == number or record["unsure"]
+
+
 def test_a_punched_hole_is_no_zero(reader, mnist):
     coverage = np.zeros((140, 150))
     compose.paste(coverage, mnist.x_train[7], 55, 40, 60)

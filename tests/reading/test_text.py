@@ -101,6 +101,21 @@ def test_numbers_among_words(reader, parts, wanted, shipped_model):
     assert record["notes"] and all("taken for no digit" in note for note in record["notes"])
 
 
+@pytest.mark.parametrize("font", ["DejaVuSans.ttf", "STIXGeneralItalic.ttf"])
+@pytest.mark.parametrize("label, number", [("Age", "96"), ("Name", "8450"), ("Page", "93"), ("Nr", "66")])
+@pytest.mark.parametrize("above", [True, False], ids=["above", "below"])
+def test_a_number_beside_its_label_in_another_line(reader, font, label, number, above, shipped_model):
+    face = ImageFont.truetype(FONTS / font, 52)
+    image = Image.new("L", (500, 260))
+    ImageDraw.Draw(image).text((90, 30 if above else 165), label, 255, face)
+    coverage = np.asarray(image) / 255
+    for k, digit in enumerate(number):
+        compose.draw(coverage, int(digit), 90 + 52 * k, 120 if above else 80, 65, pen=6)
+    record = read(reader, coverage)
+    assert record["text"] == number
+    assert len(record["notes"]) == 1 and "taken for no digit" in record["notes"][0]
+
+
 def test_a_number_below_lines_of_print_is_found(reader, shipped_model):
     text = page("DejaVuSans.ttf")[:230]
     below = np.zeros((200, text.shape[1]))
@@ -122,6 +137,8 @@ SIGNS = {
     ":": [[(0.12, 0.35), (0.14, 0.36)], [(0.12, 0.9), (0.14, 0.91)]],
     "-": [[(0.06, 0.52), (0.44, 0.5)]],
     "+": [[(0.04, 0.55), (0.54, 0.55)], [(0.29, 0.3), (0.29, 0.8)]],
+    "(": [[(0.3, -0.1), (0.18, 0.2), (0.16, 0.5), (0.18, 0.8), (0.3, 1.1)]],
+    ")": [[(0.1, -0.1), (0.22, 0.2), (0.24, 0.5), (0.22, 0.8), (0.1, 1.1)]],
 }
 
 
@@ -151,6 +168,10 @@ def written(text, slant=0.0):
         ("2025-08-26", "2025 08 26"),
         ("+49 30", "49 30"),
         ("27+8", "27 8"),
+        ("(46)", "46"),
+        ("(0)", "0"),
+        ("(0171) 29", "0171 29"),
+        ("3(1911)", "3 1911"),
     ],
 )
 def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
@@ -239,6 +260,19 @@ def test_brackets_are_never_surely_ones(reader, size):
         stroke(coverage, arc)
     record = read(reader, coverage)
     assert record["text"] == "42" or record["unsure"]
+
+
+@pytest.mark.parametrize("number", ["181", "1071", "1131", "1161"])
+def test_ones_that_are_curved_alike_are_no_brackets(reader, number):
+    coverage = np.zeros((180, 600))
+    for k, digit in enumerate(number):
+        x = 40 + 60 * k
+        if digit == "1":
+            stroke(coverage, [(x + 15 + 5 * np.sin(t), 110 - 25 * t) for t in np.linspace(0, np.pi, 15)])
+        else:
+            compose.draw(coverage, int(digit), x, 50, 60, pen=7)
+    record = read(reader, coverage)
+    assert record["text"] == number and not record["separators"]
 
 
 def test_a_minus_is_told(reader):
