@@ -29,7 +29,7 @@ def covered_sides(mask: np.ndarray) -> tuple[int, int]:
 def lies_on_its_box(mask: np.ndarray) -> bool:
     """Tell whether a stroke (h, w) bool is a corner or a part of a frame: it runs along two or more sides of its own box."""
     sides, inside = covered_sides(mask)
-    return sides >= 2 and inside < 0.03 * np.count_nonzero(mask)
+    return sides >= 2 and bool(inside < 0.03 * np.count_nonzero(mask))
 
 
 def fill(mask: np.ndarray) -> np.ndarray:

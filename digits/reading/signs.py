@@ -6,6 +6,7 @@ A sign is told by its shape and by its place in the line, not by the network, wh
 1, a plus as a 4. Pure functions from array to array; NumPy and OpenCV only.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -81,7 +82,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
             elif leans:
                 unclear.add(int(i))
         others = [strokes.boxes[j][3] for j in tall if j != i]
-        if not character and others and ((box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)) or abs(bulge(mask)) > ARC):
+        long = bool(others) and box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)
+        if not character and others and (long or abs(bulge(mask)) > ARC):
             unclear.add(int(i))
         if not character and beside and is_raised(upright[i], upright[beside]):
             unclear.add(int(i))
@@ -251,7 +253,7 @@ def is_straight(mask: np.ndarray) -> bool:
 
 
 def bulge(mask: np.ndarray) -> float:
-    """Return how far the middle of a thin arc from top to bottom lies to the right of both ends, in heights; 0.0 of other strokes."""
+    """Return how far the middle of a thin arc from top to bottom lies to the right of both ends, in heights; 0.0 of others."""
     h, w = mask.shape
     rows = mask.sum(axis=1)
     if h < 8 or w > 0.6 * h or rows.min() == 0 or np.quantile(rows, 0.8) > 0.35 * h:
@@ -270,12 +272,14 @@ def find_brackets(line: np.ndarray, strokes: Strokes) -> dict[int, str]:
     """Return which strokes of a line are round brackets: two that curve away from each other, higher than all between them."""
     found: dict[int, str] = {}
     y, w, h = strokes.boxes[:, 1], strokes.boxes[:, 2], strokes.boxes[:, 3]
-    curves = [bulge(stroke_mask(strokes, i)) if w[i] < BRACKET_WIDTH * h[i] else 0.0 for i in line]
-    for first, last in ((first, last) for first in range(len(line)) for last in range(first + 2, len(line))):
+    narrow = [(place, bulge(stroke_mask(strokes, i))) for place, i in enumerate(line) if w[i] < BRACKET_WIDTH * h[i]]
+    opening = [place for place, curve in narrow if curve < -PAIR_ARC]
+    closing = [place for place, curve in narrow if curve > PAIR_ARC]
+    for first, last in itertools.product(opening, closing):
         i, j, between = line[first], line[last], line[first + 1 : last]
-        alike = max(h[i], h[j]) < ALIKE * min(h[i], h[j])
-        higher = max(y[i], y[j]) < y[between].min() and min(y[i] + h[i], y[j] + h[j]) > (y + h)[between].max()
-        if curves[first] < -PAIR_ARC and curves[last] > PAIR_ARC and alike and higher:
+        if len(between) == 0 or max(h[i], h[j]) > ALIKE * min(h[i], h[j]):
+            continue
+        if max(y[i], y[j]) < y[between].min() and min(y[i] + h[i], y[j] + h[j]) > (y + h)[between].max():
             found |= {int(i): "(", int(j): ")"}
     return found
 

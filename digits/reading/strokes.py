@@ -189,7 +189,7 @@ def with_line_beside(rest: np.ndarray, taken: np.ndarray) -> np.ndarray:
 
 
 def find_underlines(strokes: Strokes) -> np.ndarray:
-    """Return (n,) bool, bars below all other strokes that stick out far on both sides of them, or are longer than a digit is wide."""
+    """Return (n,) bool, bars below all other strokes that stick out far on both sides, or are longer than a digit is wide."""
     x, y, w, h = strokes.boxes.T
     bars = h < BAR * w
     if not bars.any() or bars.all():
