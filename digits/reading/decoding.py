@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from digits.reading.candidates import Layout, find_candidates
-from digits.reading.records import make_record
+from digits.reading.records import LEAST_CONFIDENCE, make_record
 from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, read_word
 
 MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
@@ -25,7 +25,7 @@ THICKEST_ONE = 0.48  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
 MOST_COST = 10.0  # in nats; a version that is less probable than this, such as a page of text as one digit, is not read
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
-TEXT_COST = 2.0  # for a word that is no number, at most
+TEXT_COST, MOST_TEXT_COST = 2.0, 4.0  # for a word that is no number, at most, and for all of them
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -152,9 +152,12 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
         return [], []
     for version in words:
         read = {(number.word.line, number.word.first) for number in numbers[version]}
-        for place in ((word.line, word.first) for word in words[version]):
-            costs[version] += word_costs[place] if place in read else min(word_costs[place], TEXT_COST)
-    best = min(words, key=lambda version: (not numbers[version], costs[version]))
+        places = [(word.line, word.first) for word in words[version]]
+        costs[version] += sum(word_costs[place] for place in places if place in read)
+        costs[version] += min(sum(min(word_costs[place], TEXT_COST) for place in places if place not in read), MOST_TEXT_COST)
+    # What would be no digit in the end does not stand against a number.
+    likeliest = {version: max((number.confidence for number in numbers[version]), default=0.0) for version in words}
+    best = min(words, key=lambda version: (not numbers[version], likeliest[version] < LEAST_CONFIDENCE, costs[version]))
     if not numbers[best]:
         return [], words[best]
     # Versions that read otherwise speak against the best one, the more, the less they cost.

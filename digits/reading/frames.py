@@ -14,6 +14,7 @@ from digits.reading.strokes import Strokes, keep_strokes, label_strokes, stroke_
 FRAME_WIDTH = 1.4  # pen's widths; what lies deeper in a frame is not of its line
 SURROUNDED = 0.9  # of the writing lies inside a ring around it
 ACROSS = 0.8  # of a frame: what goes so far through it parts it
+NARROW = 0.35  # of its height; what goes through a frame from top to bottom and is wider is a digit as high as its box
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
 
 
@@ -68,7 +69,8 @@ def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:
         filled = np.pad(fill(mask).astype(np.uint8), 1)
         depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)[1:-1, 1:-1]
         deep = label_strokes(mask & (depth > FRAME_WIDTH * stroke_width(mask)))
-        across = (deep.boxes[:, 2] > ACROSS * w) | (deep.boxes[:, 3] > ACROSS * h)  # from side to side: lines between boxes
+        narrow = deep.boxes[:, 2] < NARROW * deep.boxes[:, 3]
+        across = (deep.boxes[:, 2] > ACROSS * w) | (narrow & (deep.boxes[:, 3] > ACROSS * h))  # the lines between boxes
         inside[y : y + h, x : x + w] |= keep_strokes(deep, ~across).labels > 0
     touching = label_strokes(inside)
     usual = np.median(strokes.boxes[~framed, 3]) if (~framed).any() else 0.6 * strokes.boxes[framed, 3].max()

@@ -37,6 +37,8 @@ LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the 
 TOUCHING_COST = 0.7  # for leaving out what touches a frame from inside
 LINE_BESIDE_COST = 0.3  # for the part of a line that was taken away to be a part of a digit
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
+BAR_SHAPE = 0.25  # of its length is a bar's width at most
+OTHER_INK_COST = 8.0  # ... times the share of the strokes that are as high as what is kept: writing, too
 LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
 DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
@@ -165,7 +167,7 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
         # Digits that stand on a line would be taken away with it.
         lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)
         sets = [(plain, DROPPED_COST * float(lost.sum() / max(1, ruled.sum()))), (label_strokes(ruled), PRINT_COST)]
-    elif (without := ruled_paper.remove_bar(ink.mask)) is not None:
+    elif (without := ruled_paper.remove_bars(ink.mask, plain)) is not None:
         rest, surely = without
         cost = 0.0 if surely else BAR_COST
         sets = [(label_strokes(rest), cost), (plain, BAR_COST - cost)]
@@ -183,9 +185,27 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
     for strokes, other in zip(inks, inks[::-1]):
         if frames.surrounds(strokes, other):  # a ring around a number is no 0
             continue
-        framed, _ = frames.find_frames(strokes)
-        sets.append((keep_strokes(strokes, ~framed), PRINT_COST))
+        kept = keep_strokes(strokes, ~frames.find_frames(strokes)[0])
+        sets.append((kept, PRINT_COST + OTHER_INK_COST * share_alike(kept, keep_strokes(other, ~frames.find_frames(other)[0]))))
     return sets
+
+
+def share_alike(kept: Strokes, others: Strokes) -> float:
+    """Return the share, 0 to 1, of `others` among all strokes that are about as high as the large ones of those `kept`.
+
+    What lies around or across these, and bars, are no writing.
+    """
+    heights = kept.boxes[:, 3]
+    if len(heights) == 0 or len(others.boxes) == 0:
+        return 0.0
+    large = heights > 0.5 * heights.max()
+    usual = np.median(heights[large])
+    x, y, w, h = others.boxes.T[:, :, None]
+    x1, y1, w1, h1 = kept.boxes[large].T
+    apart = ((x + w < x1) | (x1 + w1 < x) | (y + h < y1) | (y1 + h1 < y)).all(axis=1)
+    _, _, w, h = others.boxes.T
+    alike = int(np.count_nonzero(apart & (h > 0.3 * usual) & (h < 2 * usual) & (w > BAR_SHAPE * h) & (h > BAR_SHAPE * w)))
+    return alike / (alike + int(np.count_nonzero(large)))
 
 
 def fills_image(strokes: Strokes) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.strokes import drop_specks, ink_box, is_underline, keep_strokes, label_strokes, stroke_width
+from digits.reading.strokes import UNDERLINE, Strokes, drop_specks, ink_box, is_underline, keep_strokes, label_strokes, stroke_width
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
@@ -19,6 +19,7 @@ LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side:
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 ACROSS = 0.9  # of the ink's width has ink in the lower half where there is such a bar
+LEAST_BAR = 0.1  # of the image's width is a bar beside other writing
 THICKEST_BAR = 1.5  # pen's widths; a thicker bar under the writing is a stroke
 FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
 HOUGH_SIDE = 400  # px; lines are looked for at this size
@@ -245,3 +246,24 @@ def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
     rest = np.zeros_like(mask)
     rest[box] = written
     return rest, bool(long or thickness < PRINTED * stroke_width(rest))
+
+
+def remove_bars(mask: np.ndarray, strokes: Strokes) -> tuple[np.ndarray, bool] | None:
+    """Erase the bar under all the writing or, where there is none, those that several strokes stand on: a form's, beside its label.
+
+    Args:
+        mask: (h, w) bool. strokes: those of the mask.
+
+    Returns:
+        as `remove_bar`.
+    """
+    if (found := remove_bar(mask)) is not None:
+        return found
+    rest = mask.copy()
+    for i in np.flatnonzero(strokes.boxes[:, 2] > np.maximum(UNDERLINE * strokes.boxes[:, 3], LEAST_BAR * mask.shape[1])):
+        x, y, w, h = strokes.boxes[i]
+        box = np.s_[y : y + h, x : x + w]
+        own = strokes.labels[box] == i + 1
+        if (found := remove_bar(own)) is not None and found[1]:
+            rest[box] &= ~(own & ~found[0])
+    return None if (rest == mask).all() else (rest, True)

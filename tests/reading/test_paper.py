@@ -1,8 +1,12 @@
 """Kinds of paper and pen, with the shipped network: what is ink, and that no ink is lost."""
 
+import pathlib
+
 import cv2
+import matplotlib
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 import compose
 from digits.inference.runtimes import load_network
@@ -251,6 +255,54 @@ def test_a_number_is_read_on_a_line_of_its_pen(reader, number, how):
 def test_a_2_whose_foot_lies_on_a_line_is_not_surely_a_7(reader, number, boxed):
     (record,) = reader.read([on_a_line(number, boxed, gap=-2)])
     assert record["text"] == number or record["unsure"]
+
+
+def label_mask(shape, text, place, size=40):
+    """Return the coverage of a printed word at `place` (x, y)."""
+    page = Image.new("L", shape[::-1])
+    font = pathlib.Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+    ImageDraw.Draw(page).text(place, text, 255, ImageFont.truetype(font, size))
+    return np.asarray(page) / 255
+
+
+@pytest.mark.parametrize("number", ["4836", "6094", "57", "90361"])
+def test_a_number_on_the_line_of_a_form_beside_its_label(reader, number):
+    coverage = compose.number(number, (200, 800), 70, pen=6, x=330, y=65)
+    foot = int(np.flatnonzero(coverage.max(axis=1) > 0.5)[-1])
+    cv2.line(coverage, (290, foot - 2), (760, foot - 2), 1.0, 3, cv2.LINE_AA)
+    coverage = np.maximum(coverage, label_mask(coverage.shape, "Invoice", (60, foot - 45)))
+    (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+    assert record["text"].replace(" ", "") == number
+
+
+@pytest.mark.parametrize("number", ["8306", "9457", "28"])
+def test_digits_as_high_as_their_box_are_not_lost(reader, number):
+    coverage = compose.number(number, (200, 460), 80, pen=6, x=70, y=60)
+    rows, columns = (np.flatnonzero(coverage.max(axis=axis) > 0.5) for axis in (1, 0))
+    corner, opposite = (int(columns[0]) - 3, int(rows[0]) - 2), (int(columns[-1]) + 3, int(rows[-1]) + 2)
+    cv2.rectangle(coverage, corner, opposite, 1.0, 6, cv2.LINE_AA)
+    (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+    assert record["text"] == number or record["unsure"] or not record["text"]
+
+
+@pytest.mark.parametrize("colours", ["kbk", "bbk", "kkb", "bkb"])
+def test_numbers_by_two_pens_beside_printed_words_are_all_read(reader, colours):
+    shape, image = (420, 700), compose.paper((420, 700))
+    for row, (colour, word, number) in enumerate(zip(colours, ("Apples", "Bread", "Milk"), ("87", "605", "94"))):
+        image = compose.write(label_mask(shape, word, (50, 50 + 120 * row)), image)
+        ink = (30, 40, 150) if colour == "b" else (25, 25, 28)
+        image = compose.write(compose.number(number, shape, 60, pen=6, x=400, y=45 + 120 * row), image, ink)
+    (record,) = reader.read([image])
+    assert record["text"] == "87 605 94" or record["unsure"]
+
+
+@pytest.mark.parametrize("number", ["4836", "57"])
+def test_a_number_in_a_box_below_a_printed_line(reader, number):
+    coverage = compose.number(number, (260, 900), 60, pen=6, x=380, y=150)
+    cv2.rectangle(coverage, (350, 125), (650, 235), 1.0, 3, cv2.LINE_AA)
+    words = label_mask(coverage.shape, "Please write the number of your room in the box.", (20, 30), 30)
+    (record,) = reader.read([compose.write(np.maximum(coverage, words), compose.paper(coverage.shape))])
+    assert record["text"] == number
 
 
 def test_a_punched_hole_is_no_zero(reader, mnist):
