@@ -27,13 +27,14 @@ LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its lin
 UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
 SHORT_EVIDENCE = 20.0  # less for a word lower than 0.85 of a sure number in its line, per such height
 DOT_EVIDENCE = 3.0  # less for each dot above a stroke: an i or a j
-AMONG_WORDS = 0.5  # confidence that a number needs where there are words that hardly are numbers
+AMONG_WORDS = 0.55  # confidence that a number needs where there are words that hardly are numbers
 DOUBTFUL = -2.5  # evidence of a word that hardly is a number
 SURE_EVIDENCE = 1.5  # of a word that is surely a number
 JUNK_EVIDENCE = 6.0  # against a number, in nats, for a piece as high as the line that is no digit
 SHARPNESS = 5.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
+DIGIT_COST = 0.1  # for each digit: two strokes may be two ones, but rather one 4
 DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
 TALL_COST = 3.0  # for a digit higher than 1.8 of its line, per line height
 STACKED_COST = 1.0  # for a digit above or below another large piece of its line
@@ -156,7 +157,8 @@ def read_word(
         for i in ending.get(end, []):
             c = candidates[i]
             own = (
-                -DOUBT_COST * math.log(max(likely[i], 1e-9))
+                DIGIT_COST
+                - DOUBT_COST * math.log(max(likely[i], 1e-9))
                 + CUT_COST * c.cuts
                 + GAP_COST * max(0, c.gap - 0.1)
                 + SMALL_COST * max(0, 0.55 - c.height)
