@@ -28,6 +28,7 @@ UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of
 SHORT_EVIDENCE = 20.0  # less for a word lower than 0.85 of a sure number in its line, per such height
 DOT_EVIDENCE = 3.0  # less for each dot above a stroke: an i or a j
 AMONG_WORDS = 0.55  # confidence that a number needs where there are words that hardly are numbers
+NEARLY = 0.35  # ... that makes the other numbers of its line unclear, where it is no number
 DOUBTFUL = -2.5  # evidence of a word that hardly is a number
 SURE_EVIDENCE = 1.5  # of a word that is surely a number
 JUNK_EVIDENCE = 6.0  # against a number, in nats, for a piece as high as the line that is no digit
@@ -112,6 +113,11 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         numbers.append(Number(word, confidence))
         if word.chosen and word.evidence + odds >= 0 and (confidence >= AMONG_WORDS or not doubtful):
             read.append(numbers[-1])
+    # What nearly is a number casts doubt on those beside it: a 1 that stands apart is hardly told from a letter.
+    nearly = {number.word.line for number in numbers if number not in read and number.confidence >= NEARLY}
+    read = [
+        number._replace(confidence=number.confidence * math.exp(-UNCLEAR_DOUBT * (number.word.line in nearly))) for number in read
+    ]
     if not read and words:  # the word that most of the ink is in may be one all the same
         main = max(numbers, key=lambda number: number.word.height)
         if main.word.chosen and main.word.height > 0.5 * sum(word.height for word in words):

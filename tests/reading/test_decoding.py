@@ -299,3 +299,12 @@ def test_single_digits_of_mnist_survive_the_finder(mnist, network, reader):
     direct = network(images).argmax(axis=1) == labels
     read = [record["text"] == str(label) for record, label in zip(reader.read(list(images), single=True), labels)]
     assert np.mean(read) >= np.mean(direct) - 0.006
+
+
+def test_a_word_that_nearly_is_a_number_makes_the_others_of_its_line_unclear():
+    letters = [words.Word(0, i, i, [0], 1.0, 0.0, 1.0, 1.0, 0, -9.0) for i in range(4)]
+    four, one = (words.Word(0, 4 + k, 4 + k, [0], 1.0, 0.0, 1.0, 1.0, 0, evidence) for k, evidence in enumerate((1.5, 0.0)))
+    (alone,) = words.find_numbers([*letters, four], [0.99])
+    (beside,) = words.find_numbers([*letters, four, one], [0.99])
+    assert beside.word.first == alone.word.first == 4
+    assert alone.confidence > 0.7 and beside.confidence < 0.65 * alone.confidence

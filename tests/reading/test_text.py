@@ -101,6 +101,12 @@ def test_numbers_among_words(reader, parts, wanted, shipped_model):
     assert record["notes"] and all("taken for no digit" in note for note in record["notes"])
 
 
+@pytest.mark.parametrize("parts", [["euro", "4", "1", "3"], ["at", "6", "1", "8"], ["Room", "46", "1"], ["the", "7", "1"]])
+def test_a_1_that_stands_apart_is_not_lost_surely(reader, parts, shipped_model):
+    record = read(reader, line(parts))
+    assert record["unsure"] or record["text"].replace(" ", "") == "".join(part for part in parts if part.isdigit())
+
+
 @pytest.mark.parametrize("font", ["DejaVuSans.ttf", "STIXGeneralItalic.ttf"])
 @pytest.mark.parametrize("label, number", [("Age", "96"), ("Name", "8450"), ("Page", "93"), ("Nr", "66")])
 @pytest.mark.parametrize("above", [True, False], ids=["above", "below"])
