@@ -213,6 +213,12 @@ def test_leading_dash(digits, arguments):
     assert process.returncode == 0 and process.stdout.startswith(f"{arguments[-1]}: 7 (")
 
 
+def test_a_file_that_looks_like_an_option_is_explained(digits):
+    os.rename(digits / "1.png", digits / "-7.png")
+    process = subprocess.run([*COMMAND, "-7.png"], capture_output=True, text=True, cwd=digits)
+    assert process.returncode == 2 and process.stderr.endswith("for the file -7.png write ./-7.png (--help lists all options).\n")
+
+
 def test_output_that_cannot_show_a_name(digits):
     os.rename(digits / "1.png", digits / "😀.png")
     process = subprocess.run([*COMMAND, digits / "😀.png"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})

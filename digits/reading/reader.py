@@ -41,6 +41,14 @@ class Settings(NamedTuple):
     invert: str = "auto"
     top_k: int = 3
 
+    def check(self) -> None:
+        """Raise ValueError where a setting has none of its values."""
+        for name, allowed in (("runtime", ("auto", "litert", "keras")), ("invert", ("auto", "yes", "no")), ("top_k", range(1, 11))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(map(str, allowed))}")
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            raise ValueError(f"min_confidence is {self.min_confidence!r}; it must be from 0 to 1")
+
 
 class Job(NamedTuple):
     """One image to read, or a document with all its pages.
@@ -96,7 +104,7 @@ def read_image(
         min_confidence: a number is read where its confidence is at least this; below, the answer is unsure
             (default: `decoding.MIN_CONFIDENCE`).
         invert: "auto", "yes" (dark ink on light paper) or "no" (light ink on dark).
-        top_k: how many alternatives to report for each digit.
+        top_k: how many alternatives to report for each digit, 1 to 10.
 
     Returns:
         dict, ready for JSON: "file" (the path, or None; `scan.pdf#2` for the second page of several), "page" (its number
@@ -107,6 +115,7 @@ def read_image(
 
     Raises:
         UserError: the image or the model cannot be read.
+        ValueError: an argument has none of the values named above.
     """
     path = None if model_path is None else os.fspath(model_path)
     settings = Settings(path, runtime, single, min_confidence, invert, top_k)
@@ -129,12 +138,14 @@ class ImageReader:
 
     Raises:
         UserError: the model cannot be read.
+        ValueError: a setting has none of its values.
     """
 
     def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note) -> None:
         # Here and not above: these import NumPy, OpenCV and Pillow.
         from digits.reading import candidates, decoding, image_loader, ink
 
+        settings.check()
         self._single, self._top_k = settings.single, settings.top_k
         self._loader, self._least_side = image_loader, ink.LONG_SIDE
         self._find = functools.partial(candidates.find_candidates, invert=settings.invert)

@@ -25,7 +25,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit status 2 and one sentence, without the list of all options before it."""
-        self.exit(2, f"{self.prog}: error: {message} (--help lists all options).\n")
+        files = [word for word in sys.argv[1:] if word.startswith("-") and os.path.exists(word)]
+        hint = f"; for the file {printable(files[0])} write {printable(os.path.join('.', files[0]))}" if files else ""
+        self.exit(2, f"{self.prog}: error: {message}{hint} (--help lists all options).\n")
 
 
 def number(kind: type, least: float, most: float) -> Callable[[str], float]:

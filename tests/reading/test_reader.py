@@ -123,3 +123,9 @@ def test_beside_modules_of_the_same_names_and_from_any_folder(tmp_path):
 def test_why_an_image_without_plain_paper_is_not_read_is_told():
     record = read_image(ROOT / "images" / "examples" / "blank.jpg")
     assert record["text"] == "" and any("no plain paper" in note for note in record["notes"])
+
+
+@pytest.mark.parametrize("fault", [{"runtime": "gpu"}, {"invert": True}, {"top_k": 0}, {"min_confidence": 85}], ids=str)
+def test_values_that_an_argument_does_not_have_are_refused(fault):
+    with pytest.raises(ValueError, match=f"{next(iter(fault))} is .*; it must be"):
+        read_image(ROOT / "images" / "examples" / "number.jpg", **fault)
