@@ -15,7 +15,7 @@ import numpy as np
 
 from digits.reading.candidates import Layout, find_candidates
 from digits.reading.records import LEAST_CONFIDENCE, make_record
-from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, read_word
+from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, missing_evidence, read_word
 
 MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
 MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
@@ -26,6 +26,7 @@ LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to 
 MOST_COST = 10.0  # in nats; a version that is less probable than this, such as a page of text as one digit, is not read
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
 TEXT_COST, MOST_TEXT_COST = 2.0, 4.0  # for a word that is no number, at most, and for all of them
+EVIDENCE_COST = 0.2  # in nats, for what a version's digits say less for a number than sure digits would, per log-odds
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -58,7 +59,7 @@ class DigitReader:
             list of dicts: "text" (digits in reading order; words and lines joined by one space), "confidence" (of
             the whole number; None when nothing is read), "unsure" (whether that is less than `min_confidence`),
             "digits" (list of dicts "digit", "confidence", "box", "top"), "separators" (list of dicts "sign", one of
-            / . , : - + ( ), "box", and "after", the index in "digits" of the digit that it follows, -1 before the
+            / . , : - + x % ( ), "box", and "after", the index in "digits" of the digit that it follows, -1 before the
             first), "guess" (None, or a dict "text", "confidence" of what was too uncertain to be reported), "notes"
             (list of sentences), and "images" ((D, 28, 28) uint8, what the network saw of each digit).
         """
@@ -154,6 +155,8 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
         read = {(number.word.line, number.word.first) for number in numbers[version]}
         places = [(word.line, word.first) for word in words[version]]
         costs[version] += sum(word_costs[place] for place in places if place in read)
+        chosen = [i for number in numbers[version] for i in number.word.chosen]
+        costs[version] += EVIDENCE_COST * sum(missing_evidence(digits[i], likely[i]) for i in chosen)
         costs[version] += min(sum(min(word_costs[place], TEXT_COST) for place in places if place not in read), MOST_TEXT_COST)
     # What would be no digit in the end does not stand against a number.
     likeliest = {version: max((number.confidence for number in numbers[version]), default=0.0) for version in words}

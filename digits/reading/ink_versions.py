@@ -41,7 +41,7 @@ OTHER_INK_COST = 8.0  # ... and this times the share of the strokes left out tha
 BAR_SHAPE = 0.25  # of its length is a bar's width at most
 LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
-DROPPED_COST = 4.0  # for taking what touches the border of the image away, or stands on a ruled line, if it were all of the ink
+DROPPED_COST = 4.0  # for taking away what touches the image's border or stands on a line, if it were all of the ink
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
 BAR_COST = 1.5  # for keeping a bar under the writing, or faint lines, or for taking a bar away that may be a digit's
@@ -54,7 +54,7 @@ TURN_COST = 0.2  # for turning a slanted line level
 TIGHT = 0.75  # of the image's height or width: a crop of the writing alone
 FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
 THINNEST_DIGIT = 0.06  # of a straight stroke's length: what is thinner is the bar of a form or frame
-STROKE_COST = 0.5  # in nats, for each stroke of a digit beyond three, counted by their ink
+STROKE_COST, FREE_STROKES = 1.0, 2.5  # in nats, for each stroke of a digit beyond so many, counted by their ink
 
 
 class Version(NamedTuple):
@@ -118,9 +118,9 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
         bars_may_go: whether underlines and very long bars may be no writing.
     """
     versions = []
-    without_lines = drop_lines_through(strokes)
+    without_lines, on_lines = drop_lines_through(strokes)
     if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):
-        strokes = without_lines  # but where they are all of the ink, a thin line may be a 1 that fills its crop
+        strokes, cost = without_lines, cost + DROPPED_COST * on_lines  # but where they are all, one may be a 1 that fills its crop
     inner, dropped = drop_border(drop_discs(strokes), ink.mask.shape)
     kept = drop_specks(inner)
     if len(kept.areas) == 0:
@@ -252,6 +252,6 @@ def widest_gap(starts: np.ndarray, lengths: np.ndarray) -> int:
 
 
 def whole_cost(strokes: Strokes) -> float:
-    """Return how improbable it is, in nats, that all strokes are one digit: few digits have more than three."""
+    """Return how improbable it is, in nats, that all strokes are one digit: few digits have more than two or three."""
     shares = strokes.areas / strokes.areas.sum()
-    return STROKE_COST * max(0.0, 1 / float((shares * shares).sum()) - 3)
+    return STROKE_COST * max(0.0, 1 / float((shares * shares).sum()) - FREE_STROKES)

@@ -72,7 +72,7 @@ def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str
             count, place = count + 1, c.last + 1
         before = word.line, word.last
         if word.line >= 0 and word.last == len(layout.lines[word.line].pieces) - 1:
-            closing = [mark for mark in layout.lines[word.line].signs if mark.before > word.last and mark.character == ")"]
+            closing = [mark for mark in layout.lines[word.line].signs if mark.before > word.last and mark.character in ")%"]
             separators += [{"sign": m.character, "box": [int(v) for v in m.box], "after": count - 1} for m in closing]
     return text, separators, minus
 

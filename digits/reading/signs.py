@@ -1,4 +1,4 @@
-"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus or a pair of brackets.
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x or %, or brackets.
 
     found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
@@ -6,14 +6,15 @@ A sign is told by its shape and by its place in the line, not by the network, wh
 1, a plus as a 4. Pure functions from array to array; NumPy and OpenCV only.
 """
 
-import itertools
 import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from digits.reading.lines import line_height
-from digits.reading.strokes import Strokes
+from digits.reading.sign_parts import ALIKE, bulge, find_brackets, find_percents, is_straight, lean, stroke_mask, surround
+from digits.reading.strokes import Strokes, ink_box, turn
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
@@ -22,11 +23,9 @@ SLASH = 2.4  # a slash leans further to the right than the digits or is longer, 
 LONGER = 0.8  # spreads of height: what is not higher than the digits by as many is a 1, though it may be a slash
 SURELY_LONGER = 1.3  # ... and what is not higher by as many is a slash, though it may be a 1
 DAY, MONTH, YEAR = (1, 2), (1, 2), (2, 4)  # how many digits a date has before, between and after its slashes
-LEAST_LEAN, ALIKE = 5.0, 1.3  # degrees by which both slashes lean to the right; how many times as high as the other one is
+LEAST_LEAN = 5.0  # degrees by which both slashes of a date lean to the right
 BRACKET = 1.2  # heights of the digits; a narrow stroke that is higher may be a bracket
 ARC = 0.08  # heights by which a bracket's middle lies beside its ends
-PAIR_ARC = 0.04  # ... where there is another bracket that it faces
-BRACKET_WIDTH = 0.4  # of its height; 2s and 7s are wider
 NEAR = 0.6  # a slash has digits on both sides within this distance, in heights of the line
 THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
 PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
@@ -41,7 +40,7 @@ class Sign(NamedTuple):
     """One sign.
 
     Attributes:
-        character: one of / . , : - + ( )
+        character: one of / . , : - + x % ( )
         box: x, y, width, height, in pixels of the strokes.
         unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
@@ -62,9 +61,12 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     Returns:
         (list of Sign from left to right, indices of the other strokes, those of them that may be a digit or else a sign).
     """
-    brackets = find_brackets(line, strokes)
-    signs = [Sign(character, tuple(strokes.boxes[i].tolist())) for i, character in brackets.items()]
-    line = np.array([i for i in line if i not in brackets], int)
+    signs = []
+    for character, parts in [*find_brackets(line, strokes), *find_percents(line, strokes)]:
+        signs.append(Sign(character, surround(strokes.boxes[parts])))
+        line = np.setdiff1d(line, parts, assume_unique=True)
+    if len(line) == 0:
+        return signs, line, set()
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
     rest, unclear, straight = [], set(), set()
@@ -123,12 +125,6 @@ def find_date(tall: list[int], straight: set[int], strokes: Strokes) -> set[int]
     return set()
 
 
-def stroke_mask(strokes: Strokes, i: int) -> np.ndarray:
-    """Return stroke number `i` in its box, (h, w) bool."""
-    x, y, w, h = strokes.boxes[i]
-    return strokes.labels[y : y + h, x : x + w] == i + 1
-
-
 def shift(angle: float, y: float | np.ndarray) -> float | np.ndarray:
     """Return how far a row of the image is moved to the right so that what leans by `angle` degrees stands upright."""
     return math.tan(math.radians(angle)) * y
@@ -160,11 +156,14 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, feet: np.nd
         height: of the line, in pixels.
 
     Returns:
-        one of . , - +, or "1" for a straight slanted stroke, or "" for none of these.
+        one of . , - + x, or "1" for a straight slanted stroke, or "" for none of these.
     """
     y, (h, w) = box[1], mask.shape
-    if 0.25 * height < w < 0.95 * height and 0.25 * height < h < PLUS * height and 0.6 < w / h < 1.6 and is_cross(mask):
-        return "+"
+    if 0.25 * height < w < 0.95 * height and 0.25 * height < h < PLUS * height and 0.6 < w / h < 1.6:
+        if is_cross(mask):
+            return "+"
+        if is_cross(turn_diagonals(mask)):
+            return "x"
     if is_straight(mask) and h > 1.2 * box[2] and h > ONE_HEIGHT * height:
         return "1"
     if len(digits) == 0:
@@ -196,11 +195,10 @@ def join_colons(signs: list[Sign]) -> list[Sign]:
     upper = [sign for sign in signs if sign.character == ":"]
     for sign in signs:
         if sign.character in ".,":
-            x, y, w, h = sign.box
+            x, _, w, _ = sign.box
             for other in upper:
                 if abs(other.box[0] + other.box[2] / 2 - x - w / 2) < max(w, other.box[2]):
-                    left, right = min(x, other.box[0]), max(x + w, other.box[0] + other.box[2])
-                    sign = Sign(":", (left, other.box[1], right - left, y + h - other.box[1]))
+                    sign = Sign(":", surround(np.array([sign.box, other.box])))
         if sign not in upper:
             joined.append(sign)
     return joined
@@ -241,54 +239,13 @@ def is_cross(mask: np.ndarray, corners: float = MOST_CORNER) -> bool:
     return bool(rest.sum() < corners * mask.sum())
 
 
-def is_straight(mask: np.ndarray) -> bool:
-    """Tell whether a stroke is a straight line: long, thin, with all of its ink near one axis."""
-    y, x = np.nonzero(mask)
-    if len(y) < 8:
-        return False
-    spread = np.linalg.eigvalsh(np.cov(np.stack([x, y]).astype(float)))
-    # A bar of length l and width w has l²/12 and w²/12 as its variances, and an area of l w.
-    length, width = np.sqrt(12 * max(spread[1], 1e-9)), np.sqrt(12 * max(spread[0], 1e-9))
-    return bool(length > 4 * width and len(y) > 0.85 * length * width * 0.9)
-
-
-def bulge(mask: np.ndarray) -> float:
-    """Return how far the middle of a thin arc from top to bottom lies to the right of both ends, in heights; 0.0 of others."""
-    h, w = mask.shape
-    rows = mask.sum(axis=1)
-    if h < 8 or w > 0.6 * h or rows.min() == 0 or np.quantile(rows, 0.8) > 0.35 * h:
-        return 0.0
-    single = (np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1) == 1).sum(axis=1) == 1
-    y, x = np.nonzero(mask)
-    centres = np.bincount(y, x) / rows
-    part = max(1, h // 6)
-    top, bottom, middle = centres[:part].mean(), centres[-part:].mean(), centres[h // 2 - part // 2 : h // 2 + part // 2 + 1].mean()
-    if single.mean() <= 0.95 or (middle - top) * (middle - bottom) <= 0:
-        return 0.0
-    return float(min((middle - top), (middle - bottom), key=abs)) / h
-
-
-def find_brackets(line: np.ndarray, strokes: Strokes) -> dict[int, str]:
-    """Return which strokes of a line are round brackets: two that curve away from each other, higher than all between them."""
-    found: dict[int, str] = {}
-    y, w, h = strokes.boxes[:, 1], strokes.boxes[:, 2], strokes.boxes[:, 3]
-    narrow = [(place, bulge(stroke_mask(strokes, i))) for place, i in enumerate(line) if w[i] < BRACKET_WIDTH * h[i]]
-    opening = [place for place, curve in narrow if curve < -PAIR_ARC]
-    closing = [place for place, curve in narrow if curve > PAIR_ARC]
-    for first, last in itertools.product(opening, closing):
-        i, j, between = line[first], line[last], line[first + 1 : last]
-        if len(between) == 0 or max(h[i], h[j]) > ALIKE * min(h[i], h[j]):
-            continue
-        if max(y[i], y[j]) < y[between].min() and min(y[i] + h[i], y[j] + h[j]) > (y + h)[between].max():
-            found |= {int(i): "(", int(j): ")"}
-    return found
-
-
-def lean(mask: np.ndarray) -> float:
-    """Return how far a stroke leans to the right, in degrees from upright, by the moments of its ink."""
-    y, x = np.nonzero(mask)
-    y, x = y - y.mean(), x - x.mean()
-    return float(np.degrees(np.arctan2(-(x * y).mean(), max((y * y).mean(), 1e-9))))
+def turn_diagonals(mask: np.ndarray) -> np.ndarray:
+    """Return a stroke (h, w) bool stretched to a square and turned by 45 degrees: a x becomes a +."""
+    side = 32  # pixels, more than the strokes' edges need
+    square = cv2.resize(mask.astype(np.uint8) * 255, (side, side), interpolation=cv2.INTER_LINEAR)
+    turned, _ = turn(square > 127, 45)
+    x, y, w, h = ink_box(turned)
+    return turned[y : y + h, x : x + w]
 
 
 def compare_with_digits(i: int, tall: list[int], strokes: Strokes, height: float) -> tuple[bool, float]:

@@ -84,12 +84,26 @@ def drop_frame(strokes: Strokes) -> Strokes:
     return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
 
 
-def drop_lines_through(strokes: Strokes) -> Strokes:
-    """Drop thin straight lines from one side of an image to the other: printed ones, where others were."""
+def drop_lines_through(strokes: Strokes) -> tuple[Strokes, float]:
+    """Drop thin straight lines from one side of an image to the other: printed ones, where others were.
+
+    Returns:
+        (Strokes, share of the ink besides these lines that was dropped with them: what stands on a line).
+    """
     sides = touched_sides(strokes.boxes, strokes.labels.shape)
     through = (sides[0] & sides[2]) | (sides[1] & sides[3])
     length, breadth = strokes.boxes[:, 2:].max(axis=1, initial=0), strokes.boxes[:, 2:].min(axis=1, initial=0)
-    return keep_strokes(strokes, ~(through & (strokes.areas < THINNEST_THROUGH * length**2) & (breadth < 0.1 * length)))
+    lines = through & (strokes.areas < THINNEST_THROUGH * length**2) & (breadth < 0.1 * length)
+    on_lines = 0.0
+    for i in np.flatnonzero(lines):
+        x, y, w, h = strokes.boxes[i]
+        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        points = np.argwhere(mask).astype(np.float32)
+        down, right, *middle = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel()
+        aside = np.abs((points - middle) @ (right, -down))
+        on_lines += np.count_nonzero(aside > stroke_width(mask) + 1)
+    kept = float(strokes.areas[~lines].sum())
+    return keep_strokes(strokes, ~lines), on_lines / max(1.0, on_lines + kept)
 
 
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:

@@ -208,3 +208,8 @@ def digit_evidence(digit: int, probability: float) -> float:
     p = min(max(probability, 1e-4), 1 - 1e-4)
     less = ONE_EVIDENCE if digit == 1 else 0.0
     return min(max(1.6 * math.log(p / (1 - p)) - 7.1 - less, LEAST_EVIDENCE), MOST_EVIDENCE - less)
+
+
+def missing_evidence(digit: int, probability: float) -> float:
+    """Return how much less one glyph says for a number than a sure digit of its class, as a log-odds."""
+    return digit_evidence(digit, 1.0) - digit_evidence(digit, probability)

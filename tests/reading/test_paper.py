@@ -257,6 +257,26 @@ def test_a_2_whose_foot_lies_on_a_line_is_not_surely_a_7(reader, number, boxed):
     assert record["text"] == number or record["unsure"]
 
 
+@pytest.mark.parametrize("number", ["79", "155", "4059", "84"])
+def test_a_number_that_stands_on_a_line_through_the_image_does_not_go_with_it(reader, number):
+    coverage = compose.number(number, (190, 700), 50, pen=4, gap=0.75, x=70, y=63, rise=-4)  # the last digits stand free
+    coverage[110:113] = 1
+    record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+    assert record["text"] == number or record["unsure"]
+    assert len(record["text"]) == len(number)
+
+
+@pytest.mark.parametrize("rows", [["07", "9", "3"], ["3", "2", "35", "8"], ["458", "2", "1"], ["82", "4", "7"]], ids=" ".join)
+def test_a_column_of_numbers_is_not_one_digit(reader, mnist, rows):
+    generator = np.random.default_rng(sum(map(int, rows)))
+    coverage = np.zeros((60 + 62 * len(rows), 280))
+    for k, row in enumerate(rows):
+        for place, digit in enumerate(row[::-1]):
+            image = mnist.x_test[generator.choice(np.flatnonzero(mnist.y_test == int(digit))[:100])]
+            compose.paste(coverage, image, 190 - 48 * place, 30 + 62 * k, 44)
+    assert text(reader, compose.write(coverage, compose.paper(coverage.shape))) == " ".join(rows)
+
+
 def label_mask(shape, text, place, size=40):
     """Return the coverage of a printed word at `place` (x, y)."""
     page = Image.new("L", shape[::-1])
