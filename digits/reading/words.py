@@ -35,6 +35,7 @@ JUNK_EVIDENCE = 6.0  # against a number, in nats, for a piece as high as the lin
 SHARPNESS = 5.0  # of the shares of the ways to read a word: makes the confidence of composed numbers their accuracy
 MOST_TEXTS = 6  # ways to read a word that are followed up at a time
 JUNK_COST = 4.0  # for leaving out a piece as high as its line, in nats like all costs
+LEAST_LIKELY = 0.3  # probability of a digit; what is less like any of the ten is a letter or a sign
 DIGIT_COST = 0.1  # for each digit: two strokes may be two ones, but rather one 4
 DOUBT_COST = 2.0  # for each nat by which the network doubts a digit; what is none at all costs about JUNK_COST
 TALL_COST = 3.0  # for a digit higher than 1.8 of its line, per line height
@@ -43,6 +44,7 @@ STACKED_EVIDENCE = 2.0  # less for each of these
 CUT_COST = 0.3  # for each stroke width of ink that is cut through
 GAP_COST = 1.5  # for a gap inside a digit, per line height beyond a tenth
 SMALL_COST = 3.0  # for a digit lower than 0.55 of its line, per line height
+LARGE = 0.55  # heights of the line: a higher piece that is left out among digits may be one
 UNCLEAR_DOUBT = 0.5  # a number's confidence counts less, by this many nats for each 1 that may be a sign and slash that may be a 1
 CUT_DOUBT = 0.12  # a number with cut digits counts less, by this many nats for each stroke width of ink
 MOST_CUT_DOUBT = 0.165  # ... and this many at most, where there are no words
@@ -59,8 +61,8 @@ class Word(NamedTuple):
         cuts: how much ink its digits cut through, in stroke widths.
         height: the heights of its pieces together.
         tallest: the height of its tallest digit, in heights of the line; 0.0 where it has none.
-        unclear: how many of its digits may be slashes, brackets or the ring of a degree; `choose_numbers` adds the slashes
-            that may be digits.
+        unclear: how many of its digits may be slashes, brackets or the ring of a degree, and how many large pieces between them
+            are none; `choose_numbers` adds the slashes that may be digits.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
     """
 
@@ -161,6 +163,8 @@ def read_word(
         for text, (weight, cost, chosen) in states[-1].items():
             ways.append((text, weight - SHARPNESS * junk, cost + junk, chosen))
         for i in ending.get(end, []):
+            if likely[i] < LEAST_LIKELY:
+                continue
             c = candidates[i]
             own = (
                 DIGIT_COST
@@ -196,6 +200,7 @@ def read_word(
         evidence -= UNEVEN_EVIDENCE * max(0.0, 0.8 - min(tall) / tallest)
     height = float(sum(heights[first : last + 1]))
     unclear = sum(candidates[i].unclear and digits[i] in (0, 1, 7) for i in chosen)
+    unclear += sum(k not in covered and heights[k] > LARGE for k in range(min(covered, default=0), max(covered, default=0)))
     return cost, Word(line, first, last, list(chosen), math.exp(weight - total), cuts, height, tallest, unclear, evidence)
 
 

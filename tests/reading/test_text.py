@@ -264,6 +264,20 @@ def test_the_ring_of_a_degree_is_never_surely_a_0(reader, text):
     assert record["text"] == text or record["unsure"]
 
 
+@pytest.mark.parametrize("number", ["897", "203", "4168"])
+@pytest.mark.parametrize("sign", ["#", "€"])
+def test_a_number_beside_a_sign_that_is_not_known_is_read(reader, monkeypatch, number, sign):
+    """The sign is ink that was taken for no digit, and does not become a digit together with its neighbour."""
+    bars = [[(0.18, 0.0), (0.12, 1.0)], [(0.42, 0.0), (0.36, 1.0)], [(0.0, 0.32), (0.55, 0.32)], [(0.0, 0.66), (0.55, 0.66)]]
+    arc = [(0.4 - 0.33 * np.sin(t), 0.5 - 0.5 * np.cos(t)) for t in np.linspace(-0.4, np.pi + 0.4, 20)]
+    shapes = {"#": bars, "€": [arc, [(-0.05, 0.4), (0.4, 0.4)], [(-0.05, 0.6), (0.4, 0.6)]]}
+    shifted = [[(x - 0.2, y) for x, y in points] for points in shapes[sign]]
+    monkeypatch.setitem(SIGNS, sign, shifted)
+    record = read(reader, written(sign + number))
+    assert record["text"] == number
+    assert any("taken for no digit" in note for note in record["notes"])
+
+
 @pytest.mark.parametrize("size", [0.55, 0.75])
 def test_brackets_are_never_surely_ones(reader, size):
     coverage = written("  42  ")
