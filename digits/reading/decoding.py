@@ -25,7 +25,7 @@ THICKEST_ONE = 0.48  # ... and a 1, which is a stroke alone
 LEFT_OUT_COST = 8.0  # for leaving out all the ink, where one digit is known to be there; in nats
 MOST_COST = 10.0  # in nats; a version that is less probable than this, such as a page of text as one digit, is not read
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
-TEXT_COST, MOST_TEXT_COST = 2.0, 4.0  # for a word that is no number, at most, and for all of them
+TEXT_COST, MOST_TEXT_COST = 2.0, 10.0  # for a word that is no number, at most, and for all of them
 EVIDENCE_COST = 0.2  # in nats, for what a version's digits say less for a number than sure digits would, per log-odds
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 

@@ -211,8 +211,7 @@ def test_small_tight_crops_of_one_digit_are_no_photographs(mnist, reader, side):
 
 def test_a_single_digit_can_be_unsure():
     def network(images):
-        narrow = images.any(axis=1).sum(axis=1) < 18  # no digit is all of the number
-        return np.where(narrow[:, None], 0.07 + 0.3 * np.eye(10)[7], 0.1)
+        return np.full((len(images), 10), 0.07, np.float32) + 0.3 * np.eye(10, dtype=np.float32)[7]
 
     image = compose.write(compose.number("7", (120, 120)), compose.paper((120, 120)))
     (record,) = DigitReader(network).read([image], single=True)
@@ -221,7 +220,7 @@ def test_a_single_digit_can_be_unsure():
 
 def test_what_is_too_uncertain_is_a_guess():
     def network(images):
-        narrow = images.any(axis=1).sum(axis=1) < 18  # no digit is all of the number
+        narrow = images.any(axis=1).sum(axis=1) < 15  # no digit is all of the number
         return np.where(narrow[:, None], 0.07 + 0.3 * np.eye(10)[7], 0.1)
 
     image = compose.write(compose.number("77", (120, 180)), compose.paper((120, 180)))
