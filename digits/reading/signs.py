@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from digits.reading.lines import line_height
-from digits.reading.sign_parts import ALIKE, bulge, find_brackets, find_percents, is_straight, lean, stroke_mask, surround
+from digits.reading.sign_parts import ALIKE, bulge, find_brackets, find_percents, is_ring, is_straight, lean, stroke_mask, surround
 from digits.reading.strokes import Strokes, ink_box, turn
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
@@ -31,7 +31,7 @@ THICK_BAR = 0.3  # a plus's bars are thinner, in lengths of the bars
 PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop is full
 LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
 POINT, COMMA = 0.35, 0.55  # heights of the line: a point is smaller, a comma lower
-RAISED = 0.6  # heights of the digits: a degree's ring is smaller, and ends above
+RAISED = 0.6  # heights of the digits: the ring of a degree or a % is smaller; a degree's ends above
 FOOT = 0.4  # of a digit's height: beside this part of it stands a point
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -87,8 +87,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         long = bool(others) and box[2] < 0.5 * box[3] and box[3] > BRACKET * np.median(others)
         if not character and others and (long or abs(bulge(mask)) > ARC):
             unclear.add(int(i))
-        if not character and beside and is_raised(upright[i], upright[beside]):
-            unclear.add(int(i))
+        if not character and beside and (is_raised(upright[i], upright[beside]) or (box[3] < RAISED * height and is_ring(mask))):
+            unclear.add(int(i))  # the ring of a degree, or the lower one of a % whose upper one touches its bar
         if character and character != "1":
             doubtful = (character == "/" and longer < SURELY_LONGER) or (character == "+" and not is_cross(mask, LEAST_CORNER))
             signs.append(Sign(character, tuple(box.tolist()), doubtful))

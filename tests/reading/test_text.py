@@ -264,6 +264,14 @@ def test_the_ring_of_a_degree_is_never_surely_a_0(reader, text):
     assert record["text"] == text or record["unsure"]
 
 
+@pytest.mark.parametrize("text", ["55%", "307%", "6%", "14%", "231%"])
+def test_a_percent_whose_ring_touches_its_bar_is_never_surely_digits(reader, monkeypatch, text):
+    bar, upper, lower = SIGNS["%"]
+    monkeypatch.setitem(SIGNS, "%", [bar, [(x + 0.13, y) for x, y in upper], [(x + 0.04, y) for x, y in lower]])
+    record = read(reader, written(text))
+    assert record["text"] == text[:-1] or record["unsure"]
+
+
 @pytest.mark.parametrize("number", ["897", "203", "4168"])
 @pytest.mark.parametrize("sign", ["#", "€"])
 def test_a_number_beside_a_sign_that_is_not_known_is_read(reader, monkeypatch, number, sign):
