@@ -64,7 +64,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     signs = []
     for character, parts in [*find_brackets(line, strokes), *find_percents(line, strokes)]:
         signs.append(Sign(character, surround(strokes.boxes[parts])))
-        line = np.setdiff1d(line, parts, assume_unique=True)
+        line = line[~np.isin(line, parts)]
     if len(line) == 0:
         return signs, line, set()
     height = line_height(strokes.boxes[line])
@@ -240,7 +240,7 @@ def is_cross(mask: np.ndarray, corners: float = MOST_CORNER) -> bool:
 
 
 def turn_diagonals(mask: np.ndarray) -> np.ndarray:
-    """Return a stroke (h, w) bool stretched to a square and turned by 45 degrees: a x becomes a +."""
+    """Return a stroke (h, w) bool stretched to a square and turned by 45 degrees: an x becomes a +."""
     side = 32  # pixels, more than the strokes' edges need
     square = cv2.resize(mask.astype(np.uint8) * 255, (side, side), interpolation=cv2.INTER_LINEAR)
     turned, _ = turn(square > 127, 45)

@@ -200,6 +200,14 @@ def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
         assert 0 <= x0 < x1 and HEIGHT * 0.8 <= y0 < y1 <= HEIGHT * 2.3
 
 
+@pytest.mark.parametrize("text, wanted", [("(46)", "46"), ("37%", "37"), ("(25) 817", "25 817")])
+def test_digits_beside_signs_of_several_strokes_stay_in_order_where_writing_climbs(reader, text, wanted):
+    coverage = written(text)
+    climb = np.array([[1, 0, 0], [-0.05, 1, 10]], np.float32)
+    record = read(reader, cv2.warpAffine(coverage, climb, coverage.shape[::-1]))
+    assert record["text"] == wanted and record["separators"]
+
+
 @pytest.mark.parametrize("slant", [0.3, 0.45])
 @pytest.mark.parametrize("text, wanted", [("12.50", "12 50"), ("2.95", "2 95"), ("149,00", "149 00"), ("31.7.2025", "31 7 2025")])
 def test_a_point_below_slanted_writing_is_found(reader, text, wanted, slant):
