@@ -126,7 +126,7 @@ def find_rules(mask: np.ndarray) -> np.ndarray:
     return lines if parallel >= 4 else lines[through]
 
 
-def erase_level_rules(mask: np.ndarray, least: float = 0.3, thickest: float = 0.0) -> np.ndarray | None:
+def erase_level_rules(mask: np.ndarray, least: float = 0.05, thickest: float = 0.0) -> np.ndarray | None:
     """Erase level ruled lines; where a stroke crosses a line, the stroke stays whole.
 
     Along a line the ink is as high as the line is thick; where it is clearly higher, a stroke crosses.

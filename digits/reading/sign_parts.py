@@ -1,11 +1,13 @@
-"""Signs of several strokes, brackets and %, and what tells the shape of one: straight, leaning, bulging, a ring.
+"""Signs of several strokes, brackets, % and #, and what tells the shape of one: straight, leaning, bulging, a ring.
 
-    for character, parts in find_percents(line, strokes):       # parts: indices of the sign's strokes
+    holes = find_holes(line, strokes)
+    for character, parts in find_percents(line, strokes, holes):       # parts: indices of the sign's strokes
 
 Pure functions from array to array; NumPy and OpenCV only.
 """
 
 import itertools
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,10 +17,19 @@ from digits.reading.strokes import Strokes
 ALIKE = 1.3  # times as high as the other one, at most, is a sign of a pair
 PAIR_ARC = 0.04  # heights by which the middle of a bracket lies beside its ends, where there is another one that it faces
 BRACKET_WIDTH = 0.4  # of its height; 2s and 7s are wider
-STEEPEST, FLATTEST = 8.0, 60.0  # degrees by which the bar of a % leans to the right
-RING = 0.6  # of the bar's height, at most, is a ring of a %
+STEEPEST, FLATTEST = 15.0, 60.0  # degrees by which the bar of a % leans to the right
+WHOLE_BAR = 0.85  # of the bar is ink, at least
+BAR_END = 0.15  # of the height of a %: so near to its top and foot its bar ends
+RING = 0.4  # of its height, at most, is the hole of a ring
+NARROW = 0.4  # of its length is a ring's hole wide, at least, and as much of the other ring's
+NARROWEST, WIDEST = 0.6, 1.5  # of its height is a % wide
+UNEVEN = 0.45  # of the other ring's distance from the bar, at least, is that of a ring
 ROUND = 0.72  # of an ellipse, at least, is a ring with what is in it; digits are less round
-BESIDE = 0.5  # of the bar's height, at most, lies between the bar and a ring
+LEAST_HOLE = 0.004  # of the stroke's box: a smaller one is a speck of paper in the ink
+ARMS = 0.35  # of what lies on each side of the hole of a # has two arms, at least
+FREE = 0.08  # of the width of a # at both ends, beside its hole: no ink
+HOLE = 0.1  # of its width and of its height has its hole, at least
+CENTRAL = 0.3, 0.7  # of its width and height: there lies the middle of its hole
 
 
 def stroke_mask(strokes: Strokes, i: int) -> np.ndarray:
@@ -84,26 +95,99 @@ def find_brackets(line: np.ndarray, strokes: Strokes) -> list[tuple[str, list[in
     return [(character, [i]) for i, character in found.items()]
 
 
-def find_percents(line: np.ndarray, strokes: Strokes) -> list[tuple[str, list[int]]]:
-    """Return the % signs of a line, each with its three strokes: a slanted bar, a ring above it and a ring below it."""
-    found = []
-    rings = [int(i) for i in line if is_ring(stroke_mask(strokes, i))]
-    for i in line if len(rings) > 1 else []:
-        mask, (x, y, w, h) = stroke_mask(strokes, i), strokes.boxes[i]
-        if i in rings or not STEEPEST < lean(mask) < FLATTEST or not is_straight(mask):
+class Hole(NamedTuple):
+    """Paper that a stroke encloses: number of the stroke; x, y, width, height and centre (x, y), in pixels of the strokes."""
+
+    stroke: int
+    box: tuple[int, int, int, int]
+    centre: tuple[float, float]
+
+
+def find_holes(line: np.ndarray, strokes: Strokes) -> list[Hole]:
+    """Return the holes in the strokes of a line."""
+    left, top, width, height = surround(strokes.boxes[line])
+    labels = np.pad(strokes.labels[top : top + height, left : left + width], 1)
+    _, numbers, boxes, centres = cv2.connectedComponentsWithStats((labels == 0).astype(np.uint8), connectivity=4)
+    members, holes = set(line.tolist()), []
+    for k in np.flatnonzero(boxes[:, 0] > 0):  # the paper around the strokes begins at the rim
+        x, y, w, h, area = boxes[k].tolist()
+        own = int(labels[y, x + int((numbers[y, x : x + w] == k).argmax()) - 1]) - 1
+        if own in members and area >= LEAST_HOLE * strokes.boxes[own][2] * strokes.boxes[own][3]:
+            x, y, centre = left + x - 1, top + y - 1, centres[k] + (left - 1, top - 1)
+            holes.append(Hole(own, (x, y, w, h), (float(centre[0]), float(centre[1]))))
+    return holes
+
+
+def find_percents(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list[tuple[str, list[int]]]:
+    """Return the % signs after other ink, each with its strokes: a slanted bar, a ring above and one below it; they may touch."""
+    with_hole = {hole.stroke for hole in holes}
+    rings = list(holes)
+    for i in line:
+        if i not in with_hole and is_ring(stroke_mask(strokes, i)):
+            x, y, w, h = strokes.boxes[i].tolist()
+            rings.append(Hole(int(i), (x, y, w, h), (x + w / 2, y + h / 2)))  # a filled ring
+    found: list[tuple[str, list[int]]] = []
+    for upper, lower in itertools.permutations(rings, 2):
+        (x0, y0, w0, h0), (x1, y1, w1, h1) = upper.box, lower.box
+        if x0 + w0 >= x1 or y0 + h0 > y1 or max(w0, w1) > 1 / NARROW * min(h0, h1) or max(h0, h1) > 1 / NARROW * min(w0, w1):
             continue
-        parts = []
-        for upper in (True, False):
-            for j in rings:
-                left, top, width, height = strokes.boxes[j] - (x, y, 0, 0)
-                above = (left + width / 2) / w + (top + height / 2) / h < 1  # the bar runs from its lower left to its upper right
-                gap = max(-left - width, left - w)
-                if above == upper and max(width, height) < RING * h and gap < BESIDE * h and -RING * h < top < h:
-                    parts.append(j)
-                    break
-        if len(parts) == 2:
-            found.append(("%", sorted([int(i), *parts])))
+        x, y = (np.add(upper.centre, lower.centre) / 2).tolist()
+        left, top, width, height = strokes.boxes[line].T
+        between = line[(left <= x) & (x < left + width) & (top <= y) & (y < top + height)].tolist()
+        parts = sorted({upper.stroke, lower.stroke, *between})
+        x, y, w, h = surround(strokes.boxes[parts])
+        mask = np.isin(strokes.labels[y : y + h, x : x + w], np.add(parts, 1))
+        if max(h0, h1) < RING * h and NARROWEST * h < w < WIDEST * h and (bar := slanted_bar(mask)) is not None:
+            above, below = (beside_bar(bar, centre[0] - x, centre[1] - y) / h for centre in (upper.centre, lower.centre))
+            first = line[0] in parts or any(found_parts == parts for _, found_parts in found)
+            if above < 0 < below and UNEVEN * max(-above, below) < min(-above, below) and not first:
+                found.append(("%", parts))
     return found
+
+
+def slanted_bar(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the ends (x, y) of the straight bar in `mask` (h, w) bool from its lower left to its upper right, or None."""
+    end = max(1, round(BAR_END * len(mask)))
+    rows, columns = np.nonzero(mask[:end])
+    high = np.array([columns.max(), rows[columns.argmax()]])
+    rows, columns = np.nonzero(mask[-end:])
+    low = np.array([columns.min(), rows[columns.argmin()] + len(mask) - end])
+    right, up = (high - low) * (1, -1)
+    if not up > 0 or not STEEPEST < np.degrees(np.arctan2(right, up)) < FLATTEST:
+        return None
+    x, y = np.linspace(low, high, 60).round().astype(int).T
+    return (low, high) if cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))[y, x].mean() > WHOLE_BAR else None
+
+
+def beside_bar(bar: tuple[np.ndarray, np.ndarray], x: float, y: float) -> float:
+    """Return how far a point lies below the line through both ends of a bar, in pixels; above it less than 0."""
+    (x0, y0), (x1, y1) = bar
+    return float(((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / np.hypot(x1 - x0, y1 - y0))
+
+
+def find_hashes(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list[tuple[str, list[int]]]:
+    """Return the # signs of a line, each with its stroke: one hole, two arms above it, below it and on both sides; ink follows."""
+    found = []
+    for own, group in itertools.groupby(sorted(holes, key=lambda hole: hole.stroke), key=lambda hole: hole.stroke):
+        hole, *others = group
+        x, y, w, h = np.subtract(hole.box, (*strokes.boxes[own][:2], 0, 0))
+        centre = np.subtract(hole.centre, strokes.boxes[own][:2]) / strokes.boxes[own][2:]
+        mask = stroke_mask(strokes, own)
+        if others or own == line[-1] or mask.shape[1] < NARROWEST * len(mask) or min(w / mask.shape[1], h / len(mask)) < HOLE:
+            continue
+        if not ((CENTRAL[0] < centre) & (centre < CENTRAL[1])).all():
+            continue
+        row, end = mask[y + h // 2], max(1, round(FREE * mask.shape[1]))
+        above, beside = arms(mask), arms(mask.T)
+        sides = (above[:y], above[y + h :], beside[:x], beside[x + w :])
+        if not row[:end].any() and not row[-end:].any() and all(len(side) and (side > 1).mean() > ARMS for side in sides):
+            found.append(("#", [own]))
+    return found
+
+
+def arms(mask: np.ndarray) -> np.ndarray:
+    """Return how many runs of ink each row of `mask` (h, w) bool has, (h,) int."""
+    return (np.diff(np.pad(mask, ((0, 0), (1, 0))).astype(np.int8), axis=1) == 1).sum(axis=1)
 
 
 def is_ring(mask: np.ndarray) -> bool:

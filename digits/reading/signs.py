@@ -1,4 +1,4 @@
-"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x or %, or brackets.
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x, % or #, or brackets.
 
     found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
@@ -13,7 +13,19 @@ import cv2
 import numpy as np
 
 from digits.reading.lines import line_height
-from digits.reading.sign_parts import ALIKE, bulge, find_brackets, find_percents, is_ring, is_straight, lean, stroke_mask, surround
+from digits.reading.sign_parts import (
+    ALIKE,
+    bulge,
+    find_brackets,
+    find_hashes,
+    find_holes,
+    find_percents,
+    is_ring,
+    is_straight,
+    lean,
+    stroke_mask,
+    surround,
+)
 from digits.reading.strokes import Strokes, ink_box, turn
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
@@ -40,7 +52,7 @@ class Sign(NamedTuple):
     """One sign.
 
     Attributes:
-        character: one of / . , : - + x % ( )
+        character: one of / . , : - + x % # ( )
         box: x, y, width, height, in pixels of the strokes.
         unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
@@ -62,7 +74,12 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         (list of Sign from left to right, indices of the other strokes, those of them that may be a digit or else a sign).
     """
     signs = []
-    for character, parts in [*find_brackets(line, strokes), *find_percents(line, strokes)]:
+    holes = find_holes(line, strokes)
+    for character, parts in [
+        *find_brackets(line, strokes),
+        *find_percents(line, strokes, holes),
+        *find_hashes(line, strokes, holes),
+    ]:
         signs.append(Sign(character, surround(strokes.boxes[parts])))
         line = line[~np.isin(line, parts)]
     if len(line) == 0:

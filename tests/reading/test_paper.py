@@ -266,6 +266,14 @@ def test_a_number_that_stands_on_a_line_through_the_image_does_not_go_with_it(re
     assert len(record["text"]) == len(number)
 
 
+@pytest.mark.parametrize("number", ["3", "79", "16", "9", "50"])
+def test_a_number_of_less_ink_than_the_line_that_it_stands_on(reader, number):
+    coverage = compose.number(number, (220, 640), 55, pen=5, gap=0.75, x=60, y=95)
+    coverage[149:153] = 1
+    record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+    assert (record["text"], record["unsure"]) == (number, False)
+
+
 @pytest.mark.parametrize("rows", [["07", "9", "3"], ["3", "2", "35", "8"], ["458", "2", "1"], ["82", "4", "7"]], ids=" ".join)
 def test_a_column_of_numbers_is_not_one_digit(reader, mnist, rows):
     generator = np.random.default_rng(sum(map(int, rows)))
