@@ -102,7 +102,9 @@ def jobs_of(groups: list[Group], annotate: str | None = None) -> Iterator[Job]:
         for name in names:
             path = os.path.join(folder, name)
             copy = annotate and os.path.join(annotate, _free_name(os.path.basename(path), taken))
-            yield Job(path, _standard_input() if path == "-" else path, copy)
+            source = _standard_input() if path == "-" else path
+            nothing = "nothing came on standard input (-); give it an image: python predict.py - < photo.jpg"
+            yield Job(path, source, copy, error=None if source else nothing)
 
 
 def _free_name(name, taken):

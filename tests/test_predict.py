@@ -146,7 +146,7 @@ def test_standard_input(digits):
     process = subprocess.run([*COMMAND, "-"], input=data, capture_output=True)
     assert process.returncode == 0 and process.stdout.startswith(b"-: 7 (") and process.stderr == b""
     process = subprocess.run([*COMMAND, "--format", "jsonl", "-"], input=b"", capture_output=True)
-    assert process.returncode == 2 and b"- is empty" in process.stdout
+    assert process.returncode == 2 and b"nothing came on standard input" in process.stdout
 
 
 def test_read_image_from_everything(digits):

@@ -15,7 +15,17 @@ import numpy as np
 
 from digits.reading.candidates import Layout, find_candidates
 from digits.reading.records import LEAST_CONFIDENCE, make_record
-from digits.reading.words import CUT_COST, DOUBT_COST, GAP_COST, Number, Word, find_numbers, missing_evidence, read_word
+from digits.reading.words import (
+    CUT_COST,
+    DOUBT_COST,
+    GAP_COST,
+    UNCLEAR_DOUBT,
+    Number,
+    Word,
+    find_numbers,
+    missing_evidence,
+    read_word,
+)
 
 MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
 MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
@@ -27,6 +37,9 @@ MOST_COST = 10.0  # in nats; a version that is less probable than this, such as 
 VERSION_SHARPNESS = 1.5  # of the shares of the versions of an image; chosen on handwriting kept for development
 TEXT_COST, MOST_TEXT_COST = 2.0, 10.0  # for a word that is no number, at most, and for all of them
 EVIDENCE_COST = 0.2  # in nats, for what a version's digits say less for a number than sure digits would, per log-odds
+LEFT_OUT_EVIDENCE = -2.0  # what a word that may be a number says for one, at least
+COLUMN_EVIDENCE = -2.5  # ... for each of its digits, where it stands among numbers in a column
+LOWEST, AS_HIGH = 0.5, 0.8  # of the highest digit read: a word that may be a number is higher, or in a column of numbers
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -167,5 +180,39 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
     texts = {version: [digits[i] for number in numbers[version] for i in number.word.chosen] for version in words}
     weights = {version: math.exp(VERSION_SHARPNESS * (costs[best] - costs[version])) for version in words if numbers[version]}
     agreed = sum(weight for version, weight in weights.items() if texts[version] == texts[best]) / sum(weights.values())
+    if leaves_out_digits(layout, numbers[best], words[best]):
+        agreed *= math.exp(-UNCLEAR_DOUBT)
     share = agreed ** (1 / len(numbers[best]))  # the confidence of the text is the product of its numbers'
     return [number._replace(confidence=number.confidence * share) for number in numbers[best]], words[best]
+
+
+def leaves_out_digits(layout: Layout, numbers: list[Number], words: list[Word]) -> bool:
+    """Tell whether a word that was taken for no number may be one.
+
+    It is about as high as the digits read, stands among numbers in a column, and nearly all of it may be digits; or it is
+    made of whole strokes that are nearly sure digits.
+    """
+    read = {(number.word.line, number.word.first) for number in numbers}
+    highest = max(tallest_digit(layout, number.word) for number in numbers)
+    for word in words:
+        if (word.line, word.first) in read or not word.chosen:
+            continue
+        height = tallest_digit(layout, word) / highest
+        if height > LOWEST and word.evidence >= LEFT_OUT_EVIDENCE and len(word.chosen) == word.last - word.first + 1:
+            return True
+        column = [other for other in words if other.line != word.line and above_each_other(layout, word, other)]
+        among = sum((other.line, other.first) in read for other in column) >= max(1, len(column) / 2)
+        if height > AS_HIGH and among and word.evidence >= COLUMN_EVIDENCE * len(word.chosen):
+            return True
+    return False
+
+
+def tallest_digit(layout: Layout, word: Word) -> int:
+    """Return the height of the tallest digit of a word, in pixels of the image."""
+    return max(int(layout.boxes[i][3] - layout.boxes[i][1]) for i in word.chosen)
+
+
+def above_each_other(layout: Layout, word: Word, other: Word) -> bool:
+    """Tell whether two words have columns of the image in common."""
+    first, second = (layout.lines[one.line].boxes[one.first : one.last + 1] for one in (word, other))
+    return bool(first[:, 0].min() < second[:, 2].max() and second[:, 0].min() < first[:, 2].max())

@@ -28,6 +28,7 @@ from digits.reading.strokes import (
     keep_strokes,
     label_strokes,
     part_lines,
+    stroke_width,
     touched_sides,
     turn,
     with_line_beside,
@@ -49,7 +50,7 @@ FAINT_COST = 0.3  # for adding faint strokes as high as the others
 BOLD_ALONE_COST = 3.0  # for leaving these out
 BOLD_COST = 1.0  # for leaving hairlines out
 EITHER_COST = 2.0  # where ink and paper may change places: for an ink that covers all of the border
-PARTED_COST = 1.0  # for cutting lines of writing apart
+PARTED_COST, PART_COST = 0.7, 0.3  # for cutting lines of writing apart, and for each stroke width of ink that is cut
 TURN_COST = 0.2  # for turning a slanted line level
 TIGHT = 0.75  # of the image's height or width: a crop of the writing alone
 FOREIGN_WEIGHT = 0.1  # of ink that is likely no writing, in what is left out
@@ -134,7 +135,8 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
     if dropped:  # a tight crop of a number touches the border, too
         versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
     if (parted := part_lines(kept)) is not None:
-        versions.append(Version(drop_specks(parted), back, cost + PARTED_COST))
+        cut = (kept.areas.sum() - parted.areas.sum()) / stroke_width(kept.labels > 0)  # one row of pixels is taken out of each
+        versions.append(Version(drop_specks(parted), back, cost + PARTED_COST + PART_COST * float(cut)))
     angle = level_slant(kept.boxes)
     if angle:
         turned, inverse = turn(kept.labels > 0, angle)

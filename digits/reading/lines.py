@@ -88,7 +88,7 @@ def level_slant(boxes: np.ndarray) -> float:
 
 
 def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
-    """Split a line into words where a gap is wide against the line's other gaps.
+    """Split a line into words where a gap is wide against the line's other gaps; what stands far apart is split on its own.
 
     Args:
         spans: (n, 4) x0, y0, x1, y1 of the line's pieces, from left to right.
@@ -103,6 +103,10 @@ def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
     if len(apart) == 0:
         return [(0, len(spans) - 1)]
     usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
+    if (far := np.flatnonzero(gaps > usual + LONE_GAP) + 1).size:  # columns, each with a spacing of its own
+        starts, ends = [0, *far.tolist()], [*far.tolist(), len(spans)]
+        parts = ((start, split_words(spans[start:end], height)) for start, end in zip(starts, ends))
+        return [(start + first, start + last) for start, words in parts for first, last in words]
     spread = quantile(np.abs(apart - usual), 0.5)
     wide = usual + min(max(WORD_GAP, 4 * spread), MOST_GAP) if len(apart) > 1 else LONE_GAP
     narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place

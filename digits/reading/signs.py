@@ -86,7 +86,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         return signs, line, set()
     height = line_height(strokes.boxes[line])
     tall = [i for i in line if strokes.boxes[i][3] > 0.55 * height]
-    rest, unclear, straight = [], set(), set()
+    rest, unclear, straight = [], set(), {}  # type: list[int], set[int], dict[int, float]
     usual = float(np.median([lean(stroke_mask(strokes, i)) for i in tall]))
     upright, feet = upright_boxes(strokes, line, usual), upright_boxes(strokes, line, usual, part=FOOT)
     for i in line:
@@ -94,8 +94,8 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         beside = [j for j in tall if j != i]
         character = name_sign(mask, upright[i], upright[beside], feet[beside], height)
         if character == "1":
-            straight.add(int(i))
             leans, longer = compare_with_digits(i, tall, strokes, height)
+            straight[int(i)] = longer
             if leans and longer > LONGER:
                 character = "/"
             elif leans:
@@ -118,9 +118,11 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], feet[tall], height)):
             signs.append(Sign(character, tuple(box.tolist())))
     if all(sign.character == "/" for sign in signs):
-        for i in find_date(tall, straight, strokes) & set(map(int, rest)):
-            rest.remove(i)
-            signs.append(Sign("/", tuple(strokes.boxes[i].tolist()), True))
+        slashes = find_date(tall, set(straight), strokes)
+        doubtful = any(straight[i] < SURELY_LONGER for i in slashes)
+        date = [Sign("/", tuple(strokes.boxes[i].tolist()), doubtful) for i in slashes]
+        signs = [sign for sign in signs if sign.box not in [other.box for other in date]] + date
+        rest = [i for i in rest if i not in slashes]
     return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
 
 

@@ -17,7 +17,7 @@ from digits.reading.candidates import Candidate
 from digits.reading.image_statistics import quantile
 
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
-CONTEXT = 2.0  # ... less this for each factor e by which other words are more
+CONTEXT = 2.0  # ... less this for each factor e by which there are more other words that hardly are numbers, more for sure numbers
 ALONE = 1.0  # ... more for each digit after the first, where no word is doubtful
 OTHER_LINES = 0.5  # of a word that stands in another line counts
 LEAST_EVIDENCE, MOST_EVIDENCE = -3.5, 1.5  # for a number, of one digit, as a log-odds
@@ -27,7 +27,7 @@ LOW_EVIDENCE = 12.0  # less for a word lower than 0.9 of what is tall in its lin
 UNEVEN_EVIDENCE = 6.0  # less for a word in which one digit is lower than 0.8 of another, per height
 SHORT_EVIDENCE = 20.0  # less for a word lower than 0.85 of a sure number in its line, per such height
 DOT_EVIDENCE = 3.0  # less for each dot above a stroke: an i or a j
-AMONG_WORDS = 0.55  # confidence that a number needs where there are words that hardly are numbers
+AMONG_WORDS = 0.6  # confidence that a number needs where there are words that hardly are numbers
 NEARLY = 0.35  # ... that makes the other numbers of its line unclear, where it is no number
 DOUBTFUL = -2.5  # evidence of a word that hardly is a number
 SURE_EVIDENCE = 1.5  # of a word that is surely a number
@@ -104,16 +104,20 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
     # A word that stands alone says nothing about itself.
     beside = collections.Counter(word.line for word in words if word.evidence < DOUBTFUL and len(words) > 1)
     doubtful = beside.total()
+    in_line = collections.Counter(word.line for word in words)
     numbers, read = [], []
     for word in words:
-        others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line])
-        odds = WORD_ODDS - CONTEXT * math.log(1 + others) + (0 if doubtful else ALONE * max(0, len(word.chosen) - 1))
+        others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line]) - (word.evidence < DOUBTFUL and len(words) > 1)
+        support = sum(other.evidence >= SURE_EVIDENCE for other in words) - (word.evidence >= SURE_EVIDENCE)
+        odds = WORD_ODDS + CONTEXT * math.log((1 + others + support) / (1 + others) ** 2)
+        odds += 0 if doubtful else ALONE * max(0, len(word.chosen) - 1)
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
         most = math.inf if doubtful else MOST_CUT_DOUBT  # where there are words, this may be letters that were cut
         doubt = min(CUT_DOUBT * word.cuts, most) + UNCLEAR_DOUBT * word.unclear
         confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-doubt)
         numbers.append(Number(word, confidence))
-        if word.chosen and word.evidence + odds >= 0 and (confidence >= AMONG_WORDS or not doubtful):
+        possible = word.chosen and (word.evidence >= DOUBTFUL or in_line[word.line] == 1) and word.evidence + odds >= 0
+        if possible and (confidence >= AMONG_WORDS or not doubtful):
             read.append(numbers[-1])
     # What nearly is a number casts doubt on those beside it: a 1 that stands apart is hardly told from a letter.
     nearly = {number.word.line for number in numbers if number not in read and number.confidence >= NEARLY}

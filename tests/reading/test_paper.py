@@ -12,6 +12,7 @@ import compose
 from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
 from digits.reading.ink import find_ink
+from digits.reading.ink_versions import propose_versions
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +284,44 @@ def test_a_column_of_numbers_is_not_one_digit(reader, mnist, rows):
             image = mnist.x_test[generator.choice(np.flatnonzero(mnist.y_test == int(digit))[:100])]
             compose.paste(coverage, image, 190 - 48 * place, 30 + 62 * k, 44)
     assert text(reader, compose.write(coverage, compose.paper(coverage.shape))) == " ".join(rows)
+
+
+def test_a_number_of_a_column_is_hardly_ever_left_out_surely(reader, mnist, shipped_model):
+    """One digit of each second number is hard to read; without its number, the others are no sure answer."""
+    probabilities = reader.network(mnist.x_test)
+    likely = probabilities.max(axis=1)
+    hard = np.flatnonzero((probabilities.argmax(axis=1) == mnist.y_test) & (likely > 0.55) & (likely < 0.9))
+    lost = 0
+    for index in hard:
+        others = np.random.default_rng(index).integers(0, 60, 5).tolist()
+        coverage = np.zeros((330, 320))
+        for k, indices in enumerate((others[:2], [index, others[2]], others[3:])):
+            for place, i in enumerate(indices):
+                compose.paste(coverage, mnist.x_test[i], 60 + 70 * place, 40 + 90 * k, 52)
+        (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+        lost += len(record["text"].replace(" ", "")) < 6 and not record["unsure"]
+    assert len(hard) > 30 and lost <= 0.05 * len(hard)
+
+
+@pytest.mark.parametrize("task, answer", [("12 + 30 =", "42"), ("27 + 58 =", "85"), ("63 - 14 =", "49")])
+def test_the_answer_of_a_printed_sum_is_not_surely_all(reader, task, answer):
+    coverage = compose.number(answer, (160, 700), 75, pen=6, x=430, y=45)
+    coverage = np.maximum(coverage, label_mask(coverage.shape, task, (60, 55), 62))
+    (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+    assert record["unsure"] or record["text"] == f"{task[:2]} {task[5:7]} {answer}"
+
+
+def test_to_cut_all_digits_into_two_lines_costs_more_than_to_cut_a_few_tails():
+    """Where words stand beside numbers twice as high, each digit may be two lines of writing."""
+    costs = []
+    for numbers in (("972", "4113", "329"), ("9",)):
+        coverage = np.zeros((380, 700))
+        for row, number in enumerate(numbers):
+            coverage = np.maximum(coverage, label_mask(coverage.shape, "Weight Olive", (40, 65 + 110 * row), 28))
+            coverage = np.maximum(coverage, compose.number(number, coverage.shape, 62, pen=6, x=330, y=35 + 110 * row))
+        versions = propose_versions(find_ink(compose.write(coverage, compose.paper(coverage.shape))))
+        costs.append(max(versions, key=lambda version: len(version.strokes.areas)).cost)
+    assert costs[0] > costs[1] + 1
 
 
 def label_mask(shape, text, place, size=40):

@@ -234,6 +234,13 @@ def test_a_point_below_the_bar_of_a_7_is_found(reader, monkeypatch, text):
     assert (record["text"], [one["sign"] for one in record["separators"]]) == (text.replace(".", " "), ["."])
 
 
+@pytest.mark.parametrize("text", ["12/05/2026", "3/8/24", "27/9/95", "25/3/2013"])
+def test_two_slashes_a_little_higher_than_the_digits_part_a_date_surely(reader, monkeypatch, text):
+    monkeypatch.setitem(SIGNS, "/", [[(0.1, 1.12), (0.38, -0.14)]])
+    record = read(reader, written(text))
+    assert (record["text"], record["unsure"]) == (text.replace("/", " "), False)
+
+
 @pytest.mark.parametrize("text, wanted", [("3/4", "3 4"), ("7/8/2025", "7 8 2025")])
 def test_a_slash_in_slanted_writing_is_never_surely_a_one(reader, text, wanted):
     record = read(reader, written(text, 0.5))
