@@ -16,6 +16,7 @@ RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part o
 THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
 LARGEST_CRUMB = 0.05  # ... and no larger than this, of the image's longer side: else it may be a digit on a thick line
+DIGIT_PART = 0.3  # ... nor than this, of the highest stroke: else it may be a digit's loop that lies on the line
 PRINTED = 0.7  # of the pen's width: a bar that is thinner is not of this pen
 STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on each side; a foot of a 2 does not
 ACROSS = 0.9  # of the ink's width has ink in the lower half where there is such a bar
@@ -167,7 +168,9 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.05, thickest: float = 0
                 off = np.abs(middles[near] - (start + slope * (column_of[near] - x0)))
                 erase[near[off <= 0.5 * thickness + 1.5]] = True
                 found = max(found, thickness)
-    cleaned = drop_crumbs(mask & ~erase[numbers], erase[numbers], min(CRUMB * found, LARGEST_CRUMB * max(mask.shape)))
+    rest = mask & ~erase[numbers]
+    tallest = label_strokes(rest).boxes[:, 3].max(initial=0)
+    cleaned = drop_crumbs(rest, erase[numbers], min(CRUMB * found, LARGEST_CRUMB * max(mask.shape), DIGIT_PART * tallest))
     return cleaned if erase.any() and cleaned.sum() >= least * mask.sum() else None
 
 

@@ -24,6 +24,8 @@ RING = 0.4  # of its height, at most, is the hole of a ring
 NARROW = 0.4  # of its length is a ring's hole wide, at least, and as much of the other ring's
 NARROWEST, WIDEST = 0.6, 1.5  # of its height is a % wide
 UNEVEN = 0.45  # of the other ring's distance from the bar, at least, is that of a ring
+JOINED_GAP = 0.09  # of its height, at least, lies between the rings where they are joined with the bar, from side to side
+JOINED_DISTANCE = 0.16  # ... and between each ring's centre and the bar
 ROUND = 0.72  # of an ellipse, at least, is a ring with what is in it; digits are less round
 LEAST_HOLE = 0.004  # of the stroke's box: a smaller one is a speck of paper in the ink
 ARMS = 0.35  # of what lies on each side of the hole of a # has two arms, at least
@@ -139,8 +141,12 @@ def find_percents(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list
         mask = np.isin(strokes.labels[y : y + h, x : x + w], np.add(parts, 1))
         if max(h0, h1) < RING * h and NARROWEST * h < w < WIDEST * h and (bar := slanted_bar(mask)) is not None:
             above, below = (beside_bar(bar, centre[0] - x, centre[1] - y) / h for centre in (upper.centre, lower.centre))
-            first = line[0] in parts or any(found_parts == parts for _, found_parts in found)
-            if above < 0 < below and UNEVEN * max(-above, below) < min(-above, below) and not first:
+            even = above < 0 < below and UNEVEN * max(-above, below) < min(-above, below)
+            apart = len(parts) == 3 or (
+                x1 - x0 - w0 > JOINED_GAP * h and min(-above, below) > JOINED_DISTANCE
+            )  # else it may be an 8
+            known = any(found_parts == parts for _, found_parts in found)
+            if even and apart and not known and line[0] not in parts:
                 found.append(("%", parts))
     return found
 

@@ -13,6 +13,8 @@ from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
 from digits.reading.ink import find_ink
 from digits.reading.ink_versions import propose_versions
+from digits.reading.ruled_paper import erase_level_rules
+from digits.reading.strokes import label_strokes
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +275,16 @@ def test_a_number_of_less_ink_than_the_line_that_it_stands_on(reader, number):
     coverage[149:153] = 1
     record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
     assert (record["text"], record["unsure"]) == (number, False)
+
+
+def test_the_loop_of_a_6_that_lies_on_a_line_is_no_crumb_of_it():
+    """Where its stem and its loop meet on the line alone, it would be a 1 without the loop."""
+    mask = np.zeros((220, 640), np.uint8)
+    cv2.line(mask, (110, 96), (100, 150), 1, 5)
+    cv2.ellipse(mask, (126, 150), (13, 22), 0, 180, 360, 1, 5)
+    mask[147:154] = 1
+    written = label_strokes(erase_level_rules(mask > 0))
+    assert len(written.boxes) == 2 and written.boxes[:, 2:].min() > 14
 
 
 @pytest.mark.parametrize("rows", [["07", "9", "3"], ["3", "2", "35", "8"], ["458", "2", "1"], ["82", "4", "7"]], ids=" ".join)
