@@ -65,7 +65,7 @@ def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str
             c = layout.candidates[i]
             marks = [mark for mark in layout.lines[word.line].signs if place <= mark.before <= c.first] if word.line >= 0 else []
             if place == word.first and before != (word.line, word.first - 1):  # nothing to separate from
-                marks = [mark for mark in marks if mark.character in "+-(#"]
+                marks = [mark for mark in marks if mark.character in "+-(#$"]
                 minus += [own] * any(mark.character == "-" for mark in marks)
             separators += [{"sign": m.character, "box": [int(v) for v in m.box], "after": count - 1} for m in marks]
             text += " " * (bool(marks) and not text.endswith(" ") and bool(text)) + str(digits[i])

@@ -1,4 +1,4 @@
-"""Signs of several strokes, brackets, % and #, and what tells the shape of one: straight, leaning, bulging, a ring.
+"""Signs of several strokes, brackets, %, # and $, and what tells the shape of one: straight, leaning, bulging, a ring.
 
     holes = find_holes(line, strokes)
     for character, parts in find_percents(line, strokes, holes):       # parts: indices of the sign's strokes
@@ -27,6 +27,11 @@ UNEVEN = 0.45  # of the other ring's distance from the bar, at least, is that of
 JOINED_GAP = 0.09  # of its height, at least, lies between the rings where they are joined with the bar, from side to side
 JOINED_DISTANCE = 0.16  # ... and between each ring's centre and the bar
 ROUND = 0.72  # of an ellipse, at least, is a ring with what is in it; digits are less round
+DOLLAR_SIDE = 0.53  # of its width: the lower hole of a $ lies further to the right, the upper one as far to the left
+DOLLAR_STEP = 0.25, 0.45  # of its height lies the lower hole below the upper one
+DOLLAR_BAR, DOLLAR_WIDTH = 0.03, 0.66  # of its height is wide: its bar at least, all of it at most
+DOLLAR_LEAN = 0.15  # of its height lies the end of its bar to one side, at most
+WHOLE_DOLLAR = 0.97  # of its bar is ink, at least
 LEAST_HOLE = 0.004  # of the stroke's box: a smaller one is a speck of paper in the ink
 ARMS = 0.35  # of what lies on each side of the hole of a # has two arms, at least
 FREE = 0.08  # of the width of a # at both ends, beside its hole: no ink
@@ -171,24 +176,58 @@ def beside_bar(bar: tuple[np.ndarray, np.ndarray], x: float, y: float) -> float:
     return float(((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / np.hypot(x1 - x0, y1 - y0))
 
 
-def find_hashes(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list[tuple[str, list[int]]]:
-    """Return the # signs of a line, each with its stroke: one hole, two arms above it, below it and on both sides; ink follows."""
-    found = []
-    for own, group in itertools.groupby(sorted(holes, key=lambda hole: hole.stroke), key=lambda hole: hole.stroke):
-        hole, *others = group
-        x, y, w, h = np.subtract(hole.box, (*strokes.boxes[own][:2], 0, 0))
-        centre = np.subtract(hole.centre, strokes.boxes[own][:2]) / strokes.boxes[own][2:]
-        mask = stroke_mask(strokes, own)
-        if others or own == line[-1] or mask.shape[1] < NARROWEST * len(mask) or min(w / mask.shape[1], h / len(mask)) < HOLE:
-            continue
-        if not ((CENTRAL[0] < centre) & (centre < CENTRAL[1])).all():
-            continue
-        row, end = mask[y + h // 2], max(1, round(FREE * mask.shape[1]))
-        above, beside = arms(mask), arms(mask.T)
-        sides = (above[:y], above[y + h :], beside[:x], beside[x + w :])
-        if not row[:end].any() and not row[-end:].any() and all(len(side) and (side > 1).mean() > ARMS for side in sides):
+def find_prefixes(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list[tuple[str, list[int]]]:
+    """Return the # and $ of one stroke in a line, each with its stroke; other ink follows."""
+    found: list[tuple[str, list[int]]] = []
+    by_stroke = sorted(holes, key=lambda hole: (hole.stroke, hole.centre[1]))
+    for own, group in itertools.groupby(by_stroke, key=lambda hole: hole.stroke):
+        inside, corner = list(group), strokes.boxes[own][:2]
+        boxes = [np.subtract(hole.box, (*corner, 0, 0)).tolist() for hole in inside]
+        centres = [np.subtract(hole.centre, corner) / strokes.boxes[own][2:] for hole in inside]
+        if own != line[-1] and len(inside) == 1 and is_hash(stroke_mask(strokes, own), boxes[0], centres[0]):
             found.append(("#", [own]))
+        elif own != line[-1] and len(inside) == 2 and is_dollar(stroke_mask(strokes, own), boxes, centres):
+            found.append(("$", [own]))
     return found
+
+
+def is_hash(mask: np.ndarray, hole: list[int], centre: np.ndarray) -> bool:
+    """Tell whether a stroke (h, w) bool is a #: two arms above its hole, below it and on both sides.
+
+    Args:
+        mask: the stroke. hole: x, y, width, height. centre: x and y of it, in widths and heights of the stroke.
+    """
+    (x, y, w, h), (height, width) = hole, mask.shape
+    if width < NARROWEST * height or min(w / width, h / height) < HOLE or not ((CENTRAL[0] < centre) & (centre < CENTRAL[1])).all():
+        return False
+    row, end = mask[y + h // 2], max(1, round(FREE * width))
+    above, beside = arms(mask), arms(mask.T)
+    sides = (above[:y], above[y + h :], beside[:x], beside[x + w :])
+    return not row[:end].any() and not row[-end:].any() and all(len(side) and (side > 1).mean() > ARMS for side in sides)
+
+
+def is_dollar(mask: np.ndarray, holes: list[list[int]], centres: list[np.ndarray]) -> bool:
+    """Tell whether a stroke (h, w) bool is a $: a hole on its left, a lower one on its right, between them a bar from top to foot.
+
+    Args:
+        mask, holes, centres: as for `is_hash`; the upper hole is the first.
+    """
+    (height, width), (x, _, w, _) = mask.shape, holes[0]
+    between = holes[1][0] - x - w
+    left, right = centres[0][0] < 1 - DOLLAR_SIDE, centres[1][0] > DOLLAR_SIDE
+    step = centres[1][1] - centres[0][1]
+    if not (
+        left
+        and right
+        and DOLLAR_STEP[0] < step < DOLLAR_STEP[1]
+        and between > DOLLAR_BAR * height
+        and width < DOLLAR_WIDTH * height
+    ):
+        return False
+    rows, middle = np.arange(height), x + w + between / 2
+    leans = np.linspace(-1, 1, 7)[:, None] * DOLLAR_LEAN * (height - 2 * rows)
+    columns = np.clip(np.round(middle + leans).astype(int), 0, width - 1)
+    return bool(mask[rows, columns].mean(axis=1).max() > WHOLE_DOLLAR)
 
 
 def arms(mask: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x, % or #, or brackets.
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x, %, # or $, or brackets.
 
     found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
@@ -17,9 +17,9 @@ from digits.reading.sign_parts import (
     ALIKE,
     bulge,
     find_brackets,
-    find_hashes,
     find_holes,
     find_percents,
+    find_prefixes,
     is_ring,
     is_straight,
     lean,
@@ -52,7 +52,7 @@ class Sign(NamedTuple):
     """One sign.
 
     Attributes:
-        character: one of / . , : - + x % # ( )
+        character: one of / . , : - + x % # $ ( )
         box: x, y, width, height, in pixels of the strokes.
         unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
@@ -78,7 +78,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
     for character, parts in [
         *find_brackets(line, strokes),
         *find_percents(line, strokes, holes),
-        *find_hashes(line, strokes, holes),
+        *find_prefixes(line, strokes, holes),
     ]:
         signs.append(Sign(character, surround(strokes.boxes[parts])))
         line = line[~np.isin(line, parts)]

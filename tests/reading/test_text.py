@@ -148,6 +148,10 @@ SIGNS = {
     "%": [[(0.21, 1.0), (0.59, 0.0)]]
     + [[(x + 0.09 * np.sin(t), y + 0.11 * np.cos(t)) for t in np.linspace(0, 6.3, 20)] for x, y in ((0.16, 0.2), (0.68, 0.8))],
     "#": [[(0.14, 0.0), (0.08, 1.0)], [(0.4, 0.0), (0.34, 1.0)], [(-0.06, 0.34), (0.5, 0.31)], [(-0.06, 0.69), (0.5, 0.66)]],
+    "$": [
+        [(0.27, -0.1), (0.27, 1.1)],
+        [(0.53, 0.12), (0.27, 0.02), (0.02, 0.14), (0.04, 0.36), (0.27, 0.5), (0.5, 0.64), (0.52, 0.86), (0.27, 0.98), (0.0, 0.88)],
+    ],
     "(": [[(0.3, -0.1), (0.18, 0.2), (0.16, 0.5), (0.18, 0.8), (0.3, 1.1)]],
     ")": [[(0.1, -0.1), (0.22, 0.2), (0.24, 0.5), (0.22, 0.8), (0.1, 1.1)]],
 }
@@ -184,6 +188,8 @@ def written(text, slant=0.0):
         ("8%", "8"),
         ("#897", "897"),
         ("#4", "4"),
+        ("$30", "30"),
+        ("$8", "8"),
         ("(46)", "46"),
         ("(0)", "0"),
         ("(0171) 29", "0171 29"),
@@ -303,7 +309,7 @@ def test_a_percent_whose_filled_ring_touches_its_bar_is_never_surely_digits(read
 
 
 def test_no_digit_is_a_sign_of_several_strokes(mnist):
-    """The loops of an 8 lie like the rings of a %, and a 4 may have as many arms as a #; both stand between other ink here."""
+    """The loops of an 8 lie like the rings of a % or the holes of a $, a 4 may have the arms of a #; other ink is beside them."""
     rest = np.zeros((28, 6), np.uint8)
     rest[8:22, 2:4] = 255
     for image in mnist.x_test[:1000]:
@@ -311,7 +317,7 @@ def test_no_digit_is_a_sign_of_several_strokes(mnist):
         strokes = label_strokes(between > 110)
         line = np.argsort(strokes.boxes[:, 0])
         holes = sign_parts.find_holes(line, strokes)
-        assert not [*sign_parts.find_percents(line, strokes, holes), *sign_parts.find_hashes(line, strokes, holes)]
+        assert not [*sign_parts.find_percents(line, strokes, holes), *sign_parts.find_prefixes(line, strokes, holes)]
 
 
 @pytest.mark.parametrize("number", ["897", "203", "4168"])
