@@ -72,7 +72,7 @@ class DigitReader:
             list of dicts: "text" (digits in reading order; words and lines joined by one space), "confidence" (of
             the whole number; None when nothing is read), "unsure" (whether that is less than `min_confidence`),
             "digits" (list of dicts "digit", "confidence", "box", "top"), "separators" (list of dicts "sign", one of
-            / . , : - + x % # $ ( ), "box", and "after", the index in "digits" of the digit that it follows, -1 before the
+            / . , : - + x = % # $ ( ), "box", and "after", the index in "digits" of the digit that it follows, -1 before the
             first), "guess" (None, or a dict "text", "confidence" of what was too uncertain to be reported), "notes"
             (list of sentences), and "images" ((D, 28, 28) uint8, what the network saw of each digit).
         """

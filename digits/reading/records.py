@@ -65,14 +65,14 @@ def spell(layout: Layout, digits: list[int], numbers: list[Number]) -> tuple[str
             c = layout.candidates[i]
             marks = [mark for mark in layout.lines[word.line].signs if place <= mark.before <= c.first] if word.line >= 0 else []
             if place == word.first and before != (word.line, word.first - 1):  # nothing to separate from
-                marks = [mark for mark in marks if mark.character in "+-(#$"]
+                marks = [mark for mark in marks if mark.character in "+-=(#$"]
                 minus += [own] * any(mark.character == "-" for mark in marks)
             separators += [{"sign": m.character, "box": [int(v) for v in m.box], "after": count - 1} for m in marks]
             text += " " * (bool(marks) and not text.endswith(" ") and bool(text)) + str(digits[i])
             count, place = count + 1, c.last + 1
         before = word.line, word.last
         if word.line >= 0 and word.last == len(layout.lines[word.line].pieces) - 1:
-            closing = [mark for mark in layout.lines[word.line].signs if mark.before > word.last and mark.character in ")%"]
+            closing = [mark for mark in layout.lines[word.line].signs if mark.before > word.last and mark.character in ")%="]
             separators += [{"sign": m.character, "box": [int(v) for v in m.box], "after": count - 1} for m in closing]
     return text, separators, minus
 

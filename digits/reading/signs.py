@@ -1,4 +1,4 @@
-"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x, %, # or $, or brackets.
+"""Signs between digits: which strokes of a line are a slash, dot, comma, colon, dash, plus, x, =, %, # or $, or brackets.
 
     found, rest, unclear = find_signs(strokes, line, specks)      # the signs of a line, and the strokes that are none
 
@@ -52,7 +52,7 @@ class Sign(NamedTuple):
     """One sign.
 
     Attributes:
-        character: one of / . , : - + x % # $ ( )
+        character: one of / . , : - + x = % # $ ( )
         box: x, y, width, height, in pixels of the strokes.
         unclear: whether it may be a digit: a slash a 1, a plus a 4.
     """
@@ -123,7 +123,7 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         date = [Sign("/", tuple(strokes.boxes[i].tolist()), doubtful) for i in slashes]
         signs = [sign for sign in signs if sign.box not in [other.box for other in date]] + date
         rest = [i for i in rest if i not in slashes]
-    return join_colons(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
+    return join_parts(sorted(signs, key=lambda sign: sign.box[0])), np.array(rest, int), unclear
 
 
 def find_date(tall: list[int], straight: set[int], strokes: Strokes) -> set[int]:
@@ -208,19 +208,28 @@ def name_dot(box: np.ndarray, digits: np.ndarray, feet: np.ndarray, height: floa
     return ":" if upper > 0.15 and lower < 0.65 and max(w, h) < 0.25 * height and aside(box, digits) else ""
 
 
-def join_colons(signs: list[Sign]) -> list[Sign]:
-    """Make one colon of two dots above each other; a dot that stands high alone is no sign."""
+def join_parts(signs: list[Sign]) -> list[Sign]:
+    """Make one colon of two dots above each other, and one = of two dashes; a dot that stands high alone is no sign."""
     joined: list[Sign] = []
     upper = [sign for sign in signs if sign.character == ":"]
+    dashes = [sign for sign in signs if sign.character == "-"]
     for sign in signs:
         if sign.character in ".,":
             x, _, w, _ = sign.box
             for other in upper:
                 if abs(other.box[0] + other.box[2] / 2 - x - w / 2) < max(w, other.box[2]):
                     sign = Sign(":", surround(np.array([sign.box, other.box])))
-        if sign not in upper:
+        if sign in dashes:
+            pair = [other for other in dashes if horizontal_overlap(sign.box, other.box) > 0.5 * min(sign.box[2], other.box[2])]
+            sign = Sign("=", surround(np.array([other.box for other in pair]))) if len(pair) == 2 else sign
+        if sign not in upper and sign not in joined:
             joined.append(sign)
     return joined
+
+
+def horizontal_overlap(box: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> int:
+    """Return how many columns of pixels two boxes x, y, width, height have in common; less than 1 where there is none."""
+    return min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
 
 
 def level(box: np.ndarray, digits: np.ndarray) -> tuple[float, float]:
