@@ -159,7 +159,9 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
             word_costs[number, first] = cost
             end = last + (last == len(line.pieces) - 1)  # a sign may follow the last piece
             doubtful = sum(mark.unclear and first <= mark.before <= end for mark in line.signs)
-            word = word._replace(unclear=word.unclear + doubtful)
+            boxes = line.boxes[first : last + 1]
+            left, right = int(boxes[:, 0].min()), int(boxes[:, 2].max())
+            word = word._replace(unclear=word.unclear + doubtful, left=left, right=right)
             words.setdefault(line.version, []).append(word)
     numbers = {version: find_numbers(words[version], likely) for version in words}
     if not words:
@@ -200,7 +202,7 @@ def leaves_out_digits(layout: Layout, numbers: list[Number], words: list[Word]) 
         height = tallest_digit(layout, word) / highest
         if height > LOWEST and word.evidence >= LEFT_OUT_EVIDENCE and len(word.chosen) == word.last - word.first + 1:
             return True
-        column = [other for other in words if other.line != word.line and above_each_other(layout, word, other)]
+        column = [other for other in words if other.line != word.line and other.left < word.right and word.left < other.right]
         among = sum((other.line, other.first) in read for other in column) >= max(1, len(column) / 2)
         if height > AS_HIGH and among and word.evidence >= COLUMN_EVIDENCE * len(word.chosen):
             return True
@@ -210,9 +212,3 @@ def leaves_out_digits(layout: Layout, numbers: list[Number], words: list[Word]) 
 def tallest_digit(layout: Layout, word: Word) -> int:
     """Return the height of the tallest digit of a word, in pixels of the image."""
     return max(int(layout.boxes[i][3] - layout.boxes[i][1]) for i in word.chosen)
-
-
-def above_each_other(layout: Layout, word: Word, other: Word) -> bool:
-    """Tell whether two words have columns of the image in common."""
-    first, second = (layout.lines[one.line].boxes[one.first : one.last + 1] for one in (word, other))
-    return bool(first[:, 0].min() < second[:, 2].max() and second[:, 0].min() < first[:, 2].max())

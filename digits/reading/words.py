@@ -7,7 +7,6 @@ Nearly all digits of a number are sure, as high as its line and whole; letters a
 as a log-odds, and where many words are none, a number has to be surer. Pure functions.
 """
 
-import collections
 import math
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from digits.reading.image_statistics import quantile
 WORD_ODDS = 3.0  # log-odds that a word is a number before it is read
 CONTEXT = 2.0  # ... less this for each factor e by which there are more other words that hardly are numbers, more for sure numbers
 ALONE = 1.0  # ... more for each digit after the first, where no word is doubtful
-OTHER_LINES = 0.5  # of a word that stands in another line counts
+ELSEWHERE = 0.4  # of a word counts that stands neither in the same line nor above or below
 LEAST_EVIDENCE, MOST_EVIDENCE = -3.5, 1.5  # for a number, of one digit, as a log-odds
 ONE_EVIDENCE = 1.5  # less for a 1, which is what most letters and halves of letters are taken for
 CUT_EVIDENCE = 0.15  # less for each stroke width of ink that is cut through
@@ -64,6 +63,7 @@ class Word(NamedTuple):
         unclear: how many of its digits may be slashes, brackets or the ring of a degree, and how many large pieces between them
             are none; `choose_numbers` adds the slashes that may be digits.
         evidence: how much the word looks like a number and not like letters or texture, as a log-odds.
+        left, right: where it begins and ends, in pixels of the image.
     """
 
     line: int
@@ -76,6 +76,8 @@ class Word(NamedTuple):
     tallest: float
     unclear: int
     evidence: float
+    left: int = 0
+    right: int = 0
 
 
 class Number(NamedTuple):
@@ -88,8 +90,8 @@ class Number(NamedTuple):
 def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
     """Return the words that are numbers, or the one that is likeliest to be one.
 
-    Among many words that are none, one that looks like a number is less likely to be one; and the numbers of a line are of one
-    height.
+    Among words that are none, one that looks like a number is less likely to be one, and among numbers more; what stands in the
+    same line or above or below says most. The numbers of a line are of one height.
     """
     sure: dict[int, float] = {}  # for each line, the height of the tallest digit in its sure numbers
     for word in words:
@@ -101,14 +103,15 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         else word
         for word in words
     ]
-    # A word that stands alone says nothing about itself.
-    beside = collections.Counter(word.line for word in words if word.evidence < DOUBTFUL and len(words) > 1)
-    doubtful = beside.total()
-    in_line = collections.Counter(word.line for word in words)
+    evidence, line, left, right = np.array([(word.evidence, word.line, word.left, word.right) for word in words]).reshape(-1, 4).T
+    same_line = line[:, None] == line
+    column = (left[:, None] < right) & (left < right[:, None])
+    near = np.where(same_line | column, 1.0, ELSEWHERE)
+    np.fill_diagonal(near, 0.0)  # a word says nothing about itself
+    hardly, sure_ones = near @ (evidence < DOUBTFUL), near @ (evidence >= SURE_EVIDENCE)
+    doubtful = len(words) > 1 and bool((evidence < DOUBTFUL).any())
     numbers, read = [], []
-    for word in words:
-        others = beside[word.line] + OTHER_LINES * (doubtful - beside[word.line]) - (word.evidence < DOUBTFUL and len(words) > 1)
-        support = sum(other.evidence >= SURE_EVIDENCE for other in words) - (word.evidence >= SURE_EVIDENCE)
+    for word, others, support, in_line in zip(words, hardly.tolist(), sure_ones.tolist(), same_line.sum(axis=1).tolist()):
         odds = WORD_ODDS + CONTEXT * math.log((1 + others + support) / (1 + others) ** 2)
         odds += 0 if doubtful else ALONE * max(0, len(word.chosen) - 1)
         certain = 1 / (1 + math.exp(-max(min(word.evidence + odds, 50), -50)))
@@ -116,7 +119,7 @@ def find_numbers(words: list[Word], likely: list[float]) -> list[Number]:
         doubt = min(CUT_DOUBT * word.cuts, most) + UNCLEAR_DOUBT * word.unclear
         confidence = certain * word.share * math.prod(likely[i] for i in word.chosen) * math.exp(-doubt)
         numbers.append(Number(word, confidence))
-        possible = word.chosen and (word.evidence >= DOUBTFUL or in_line[word.line] == 1) and word.evidence + odds >= 0
+        possible = word.chosen and (word.evidence >= DOUBTFUL or in_line == 1) and word.evidence + odds >= 0
         if possible and (confidence >= AMONG_WORDS or not doubtful):
             read.append(numbers[-1])
     # What nearly is a number casts doubt on those beside it: a 1 that stands apart is hardly told from a letter.
