@@ -32,6 +32,7 @@ from digits.reading.strokes import (
     stroke_width,
 )
 
+MOST_WHOLE_COST = 3.0  # nats by which so many strokes are improbable to be one digit: what then looks like a 1 is a list or a grid
 DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
 WIDEST = 1.7  # times as wide as high: no digit is wider
@@ -49,7 +50,7 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
-        unclear: whether it may be a sign as well as a digit: a slash or a bracket for a 1, the ring of a degree for a 0.
+        unclear: whether what looks like a 0, 1 or 7 may be something else: a slash, a bracket, the ring of a degree, many strokes.
         stacked: whether another large piece of its line stands above or below it.
     """
 
@@ -85,6 +86,7 @@ class Line(NamedTuple):
         dots: (n,) bool, which pieces are dots above another one, as on an i.
         words: list of (first, last): each word is pieces first..last (inclusive); no candidate is in two words.
         signs: list of Mark, from left to right.
+        lost: share of the ink that its version leaves out because it stands on lines (see `ink_versions.Version`).
     """
 
     version: int
@@ -94,6 +96,7 @@ class Line(NamedTuple):
     dots: np.ndarray
     words: list[tuple[int, int]]
     signs: list[Mark]
+    lost: float = 0.0
 
 
 class Layout(NamedTuple):
@@ -203,9 +206,9 @@ def take_whole(strokes: Strokes, line: int) -> Candidate:
     return Candidate(line, 0, 0, 0.0, max(gaps) / height, 1.0, thickness)
 
 
-def line_of_one(version: int, cost: float, box: np.ndarray) -> Line:
+def line_of_one(version: int, cost: float, box: np.ndarray, lost: float = 0.0) -> Line:
     """Return a line that holds one candidate, in its box (1, 4)."""
-    return Line(version, cost, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [])
+    return Line(version, cost, np.ones(1), box, np.zeros(1, bool), [(0, 0)], [], lost)
 
 
 def propose_runs(
@@ -265,7 +268,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     shape = image.shape[:2] if full_size is None else full_size[::-1]
     enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
     found = propose_versions(ink, invert)
-    for version, (strokes, matrix, cost, one_digit, thin) in enumerate(found):
+    for version, (strokes, matrix, cost, one_digit, thin, lost) in enumerate(found):
         matrix = enlarge @ matrix
         width = stroke_width(strokes.labels > 0)
         foreign = likely_foreign(strokes)
@@ -291,7 +294,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             stacked = find_stacked(spans, height)
             dots = find_dots(spans, height) & [not piece[2] and not piece[3] for piece in pieces]
             heights = (spans[:, 3] - spans[:, 1]) / height
-            lines.append(Line(version, cost, heights, original_boxes(spans, matrix, shape), dots, words, marks))
+            lines.append(Line(version, cost, heights, original_boxes(spans, matrix, shape), dots, words, marks, lost))
             for mask, span, candidate in propose_runs(
                 strokes, pieces, spans, words, height, start + MOST_CANDIDATES - len(candidates)
             ):
@@ -311,11 +314,12 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             whole = take_whole(strokes, len(lines))
             x, y, w, h = ink_box(strokes.labels)
             around = span_of(x, y, w, h)
-            cost += whole_cost(strokes)
-            lines.append(line_of_one(len(found) + version, cost, original_boxes(around, matrix, shape)))
+            many = whole_cost(strokes)
+            cost += many
+            lines.append(line_of_one(len(found) + version, cost, original_boxes(around, matrix, shape), lost))
             images.append(mnist_normalise(strokes.labels > 0))
             found_at.append(around)
-            candidates.append(whole)
+            candidates.append(whole._replace(unclear=many > MOST_WHOLE_COST))
         boxes.append(original_boxes(found_at, matrix, shape))
         crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:

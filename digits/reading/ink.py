@@ -32,6 +32,7 @@ PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two tha
 PLAIN_PAPER = 0.2  # clutter; with more the image is hardly paper with something on it
 MOST_TEXTURE = 2  # times as many strokes as before: with more, what was thick has a texture, and is no shadow on writing
 TWO_TONES = 0.06  # an image whose two halves are as even as this is a drawing or a clean scan
+COLOURED = 0.02  # apart are the shares of the channels in the ink, at least, where the image has colour
 
 
 class Ink(NamedTuple):
@@ -47,6 +48,8 @@ class Ink(NamedTuple):
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
         dark: (h, w) bool, the dark half of the image, where it is not plain which half is ink; else None.
         thin: the ink without what is much thicker than the strokes, such as a shadow's corner; None where nothing is.
+        brightest: (h, w) float32, by how many grey levels the brightest of the three channels is darker than the paper's; None
+            where the image has no colour. What a highlighter covers stays bright in one channel.
     """
 
     mask: np.ndarray
@@ -57,6 +60,7 @@ class Ink(NamedTuple):
     clutter: float
     dark: np.ndarray | None
     thin: "Ink | None" = None
+    brightest: np.ndarray | None = None
 
 
 def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -288,7 +292,11 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
         half = dark if border_share(dark) + dark.mean() < 1 else ~dark
         tone = np.median(small[~half], axis=0).astype(np.float32)
         return _find_ink(small, scale, invert, (np.broadcast_to(tone, small.shape), half))
-    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or known else None)
+    brightest = None
+    if np.ptp(mix) > COLOURED:
+        brightest = cv2.max(cv2.max(*cv2.split(paper)[:2]), paper[..., 2])
+        brightest -= cv2.max(cv2.max(*cv2.split(small)[:2]), small[..., 2])
+    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or known else None, brightest=brightest)
     if clutter < PLAIN_PAPER and (found := without_objects(strength, mask, level)) is not None:
         thin, bare = found
         rest = cut_out(thin, covered) & ~bare

@@ -28,6 +28,7 @@ from digits.reading.strokes import (
     keep_strokes,
     label_strokes,
     part_lines,
+    standing_on,
     stroke_width,
     touched_sides,
     turn,
@@ -67,6 +68,7 @@ class Version(NamedTuple):
         cost: how improbable this version is before anything is read, in nats.
         one_digit: whether it can only be one digit as a whole.
         thin: whether it is of the ink without what is much thicker than the strokes.
+        lost: share of the ink that was dropped with lines, because it stands on them.
     """
 
     strokes: Strokes
@@ -74,6 +76,7 @@ class Version(NamedTuple):
     cost: float
     one_digit: bool = False
     thin: bool = False
+    lost: float = 0.0
 
 
 def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
@@ -118,29 +121,34 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
         cost: how improbable they are, in nats.
         bars_may_go: whether underlines and very long bars may be no writing.
     """
-    versions = []
-    without_lines, on_lines = drop_lines_through(strokes)
-    if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):
-        strokes, cost = without_lines, cost + DROPPED_COST * on_lines  # but where they are all, one may be a 1 that fills its crop
+    versions, lost = [], 0.0
+    without_lines, on_lines, high = drop_lines_through(strokes)
+    if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):  # else one may be a 1 that fills its crop
+        strokes, cost, lost = without_lines, cost + DROPPED_COST * on_lines, high
     inner, dropped = drop_border(drop_discs(strokes), ink.mask.shape)
     kept = drop_specks(inner)
     if len(kept.areas) == 0:
         return []
     cost += DROPPED_COST * dropped
+    if dropped:  # a fold of the paper is dropped with the digit that touches it
+        left, top, right, bottom = touched_sides(strokes.boxes, ink.mask.shape)
+        lost += standing_on(strokes, (left & right) | (top & bottom))[1]
     if (bars := find_long_bars(kept) | find_underlines(kept)).any():
         if bars_may_go:
-            versions.append(Version(drop_specks(keep_strokes(kept, ~bars)), back, cost + LONG_BAR_COST))
+            on_bars, high = standing_on(kept, bars)
+            bare = drop_specks(keep_strokes(kept, ~bars))
+            versions.append(Version(bare, back, cost + LONG_BAR_COST + DROPPED_COST * on_bars, lost=lost + high))
         cost += KEPT_LONG_BAR_COST
-    versions.append(Version(kept, back, cost))
+    versions.append(Version(kept, back, cost, lost=lost))
     if dropped:  # a tight crop of a number touches the border, too
-        versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST))
+        versions.append(Version(drop_specks(drop_frame(strokes)), back, cost - DROPPED_COST * dropped + KEPT_COST, lost=lost))
     if (parted := part_lines(kept)) is not None:
         cut = (kept.areas.sum() - parted.areas.sum()) / stroke_width(kept.labels > 0)  # one row of pixels is taken out of each
-        versions.append(Version(drop_specks(parted), back, cost + PARTED_COST + PART_COST * float(cut)))
+        versions.append(Version(drop_specks(parted), back, cost + PARTED_COST + PART_COST * float(cut), lost=lost))
     angle = level_slant(kept.boxes)
     if angle:
         turned, inverse = turn(kept.labels > 0, angle)
-        versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST))
+        versions.append(Version(label_strokes(turned), back @ np.vstack([inverse, [0, 0, 1]]), cost + TURN_COST, lost=lost))
     return versions
 
 
@@ -189,6 +197,9 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
             continue
         kept = keep_strokes(strokes, ~frames.find_frames(strokes)[0])
         sets.append((kept, PRINT_COST + OTHER_INK_COST * share_alike(kept, keep_strokes(other, ~frames.find_frames(other)[0]))))
+    if (marked := ruled_paper.remove_marker(ink)) is not None:
+        kept = label_strokes(marked)
+        sets.append((kept, PRINT_COST + OTHER_INK_COST * share_alike(kept, label_strokes(ink.mask & ~marked))))
     return sets
 
 

@@ -9,9 +9,23 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.strokes import UNDERLINE, Strokes, drop_specks, ink_box, is_underline, keep_strokes, label_strokes, stroke_width
+from digits.reading.ink import Ink, cut_out
+from digits.reading.strokes import (
+    UNDERLINE,
+    Strokes,
+    drop_specks,
+    greatest_width,
+    ink_box,
+    is_underline,
+    keep_strokes,
+    label_strokes,
+    stroke_width,
+)
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
+PURE = 0.3  # of the strongest channel, at most, is the weakest one in the colour of a highlighter
+MARKED = 0.1, 0.97  # of the ink is such colour, where an area is highlighted
+BROAD = 1.0  # times as broad as the strokes anywhere is this area somewhere, at least
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
 THICKEST_RULE = 0.05  # of the image's longer side: a thicker line is a stroke
 CRUMB = 6.0  # thicknesses of a ruled line: what is left beside it and no larger was a part of it
@@ -67,6 +81,21 @@ def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
     for k in (0, 1):
         shares[..., k] = np.where(shares[..., 1 - k] < 0, alone[..., k], shares[..., k])
     return [np.maximum(shares[..., k], 0) / np.float32(np.sqrt(3)) for k in (0, 1)]
+
+
+def remove_marker(ink: Ink) -> np.ndarray | None:
+    """Leave out what a highlighter covers: one of the channels stays bright there, and none where dark ink is.
+
+    Returns:
+        (h, w) bool, or None when there is no such area: one that is coloured and somewhere much broader than the strokes.
+    """
+    if ink.brightest is None:
+        return None
+    bright = ink.brightest[ink.mask] < PURE * ink.strength[ink.mask]
+    if not len(bright) or not MARKED[0] < bright.mean() < MARKED[1]:
+        return None
+    dark = cut_out(np.maximum(ink.brightest, 0), ink.covered)
+    return dark if dark.any() and greatest_width(ink.mask & ~dark) > BROAD * greatest_width(dark) else None
 
 
 def vertical_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

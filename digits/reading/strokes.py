@@ -19,6 +19,7 @@ THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image 
 LONG = 4.0  # times as long as most strokes, and half as many as any other
 STICKS_OUT = 0.25  # of the width of the writing above it: an underline, and not the foot of a 2
 UNDERLINE = 1.3  # heights of the writing; a bar that is longer is no digit's
+LONGEST_FOOT = 4.0  # heights of a 2; no foot of it is longer
 BAR = 0.2  # of its length is a bar's width
 LEAST_WRITING = 0.12  # of the strokes' lengths are not the bars': with less it is dirt beside a digit
 SOLID, DEEP = 0.6, 0.8  # of the square over its extent is a disc's ink; of its extent is its greatest width
@@ -84,17 +85,26 @@ def drop_frame(strokes: Strokes) -> Strokes:
     return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
 
 
-def drop_lines_through(strokes: Strokes) -> tuple[Strokes, float]:
+def drop_lines_through(strokes: Strokes) -> tuple[Strokes, float, float]:
     """Drop thin straight lines from one side of an image to the other: printed ones, where others were.
 
     Returns:
-        (Strokes, share of the ink besides these lines that was dropped with them: what stands on a line).
+        (Strokes, and what `standing_on` says of these lines).
     """
     sides = touched_sides(strokes.boxes, strokes.labels.shape)
     through = (sides[0] & sides[2]) | (sides[1] & sides[3])
     length, breadth = strokes.boxes[:, 2:].max(axis=1, initial=0), strokes.boxes[:, 2:].min(axis=1, initial=0)
     lines = through & (strokes.areas < THINNEST_THROUGH * length**2) & (breadth < 0.1 * length)
-    on_lines = 0.0
+    return keep_strokes(strokes, ~lines), *standing_on(strokes, lines)
+
+
+def standing_on(strokes: Strokes, lines: np.ndarray) -> tuple[float, float]:
+    """Tell what stands on straight lines, (n,) bool of the strokes, and is one stroke with them.
+
+    Returns:
+        (its share of the ink besides these lines; the same, or 0.0 where nothing of it is half as high as the other strokes).
+    """
+    on_lines, farthest = 0.0, 0.0
     for i in np.flatnonzero(lines):
         x, y, w, h = strokes.boxes[i]
         mask = strokes.labels[y : y + h, x : x + w] == i + 1
@@ -102,8 +112,9 @@ def drop_lines_through(strokes: Strokes) -> tuple[Strokes, float]:
         down, right, *middle = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel()
         aside = np.abs((points - middle) @ (right, -down))
         on_lines += np.count_nonzero(aside > stroke_width(mask) + 1)
-    kept = float(strokes.areas[~lines].sum())
-    return keep_strokes(strokes, ~lines), on_lines / max(1.0, on_lines + kept)
+        farthest = max(farthest, float(aside.max()))
+    share = on_lines / max(1.0, on_lines + float(strokes.areas[~lines].sum()))
+    return share, share if farthest > 0.5 * strokes.boxes[~lines, 3].max(initial=0) else 0.0
 
 
 def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
@@ -215,9 +226,9 @@ def find_underlines(strokes: Strokes) -> np.ndarray:
 
 
 def is_underline(length: float, others: np.ndarray) -> bool:
-    """Tell whether a bar below strokes in boxes (n, 4) is longer than a digit is wide; that of one digit may be the foot of a 2."""
+    """Tell whether a bar below strokes in boxes (n, 4) is longer than a digit is wide, or than the foot of a 2 below one stroke."""
     height = others[:, 1:4:2].sum(axis=1).max(initial=0) - others[:, 1].min(initial=10**6)
-    return bool(np.count_nonzero(others[:, 3] > 0.5 * height) > 1 and length > UNDERLINE * height)
+    return bool(length > (UNDERLINE if np.count_nonzero(others[:, 3] > 0.5 * height) > 1 else LONGEST_FOOT) * height)
 
 
 def part_lines(strokes: Strokes) -> Strokes | None:

@@ -336,6 +336,50 @@ def test_to_cut_all_digits_into_two_lines_costs_more_than_to_cut_a_few_tails():
     assert costs[0] > costs[1] + 1
 
 
+@pytest.mark.parametrize(
+    "colour", [(255, 240, 60), (110, 240, 110), (240, 130, 190), (250, 170, 70)], ids=["yellow", "green", "pink", "orange"]
+)
+@pytest.mark.parametrize("number", ["43673", "96461"])
+def test_a_highlighted_number(reader, number, colour):
+    """The marked area ends close to the digits, and is as dark as they are in one channel."""
+    coverage = compose.number(number, (190, 480), 70, pen=7, gap=0.9, x=70, y=60)
+    paper = compose.paper(coverage.shape)
+    paper[55:136, 66:400] = paper[55:136, 66:400] * (np.array(colour) / 255)
+    assert text(reader, compose.write(coverage, paper)) == number
+
+
+@pytest.mark.parametrize("number", ["95732", "17957", "2417"])
+def test_a_7_or_1_that_touches_the_line_of_a_form_is_not_lost_with_it(reader, number):
+    coverage = compose.number(number, (300, 900), 56, pen=5, gap=0.8, x=150, y=170)
+    foot = int(np.flatnonzero(coverage.max(axis=1) > 0.5)[-1])
+    cv2.line(coverage, (125, foot + 9), (860, foot + 9), 1.0, 4, cv2.LINE_AA)
+    place = next(k for k, digit in enumerate(number) if digit in "17")
+    columns = np.flatnonzero(coverage[foot - 6, 150 + 45 * place - 5 : 150 + 45 * place + 40] > 0.5) + 150 + 45 * place - 5
+    cv2.line(coverage, (int(columns.mean()), foot - 4), (int(columns.mean()) - 2, foot + 9), 1.0, 5, cv2.LINE_AA)
+    coverage = np.maximum(coverage, label_mask(coverage.shape, "Phone", (30, 205), 24))
+    record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+    assert record["text"] == number or record["unsure"]
+
+
+def test_a_digit_is_not_surely_lost_with_a_fold_of_the_paper(reader):
+    coverage = compose.number("98372", (330, 660), 70, pen=8, gap=1.05, x=100, y=120)
+    cv2.line(coverage, (272, 0), (235, 329), 0.8, 3, cv2.LINE_AA)
+    record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+    assert record["text"].replace(" ", "") == "98372" or record["unsure"]
+
+
+@pytest.mark.parametrize("rows", [3, 6])
+def test_a_list_is_not_surely_a_1(reader, rows):
+    coverage = np.zeros((60 + 80 * rows, 300))
+    turn = np.linspace(-1.1, 1.1, 12)
+    for row in range(rows):
+        compose.draw(coverage, row + 1, 50, 30 + 80 * row, 50, pen=6)
+        points = np.stack([95 + 22 * np.cos(turn) - 10, 55 + 80 * row + 32 * np.sin(turn)], axis=1)
+        cv2.polylines(coverage, [np.round(points).astype(np.int32)], False, 1.0, 6, cv2.LINE_AA)
+    record = reader.read([compose.write(coverage, compose.paper(coverage.shape))])[0]
+    assert record["text"].replace(" ", "") == "123456"[:rows] or record["unsure"] or not record["text"]
+
+
 def label_mask(shape, text, place, size=40):
     """Return the coverage of a printed word at `place` (x, y)."""
     page = Image.new("L", shape[::-1])
