@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.reading.lines import line_height
 from digits.reading.strokes import Strokes
 
 ALIKE = 1.3  # times as high as the other one, at most, is a sign of a pair
@@ -134,24 +135,28 @@ def find_percents(line: np.ndarray, strokes: Strokes, holes: list[Hole]) -> list
             x, y, w, h = strokes.boxes[i].tolist()
             rings.append(Hole(int(i), (x, y, w, h), (x + w / 2, y + h / 2)))  # a filled ring
     found: list[tuple[str, list[int]]] = []
-    for upper, lower in itertools.permutations(rings, 2):
-        (x0, y0, w0, h0), (x1, y1, w1, h1) = upper.box, lower.box
-        if x0 + w0 >= x1 or y0 + h0 > y1 or max(w0, w1) > 1 / NARROW * min(h0, h1) or max(h0, h1) > 1 / NARROW * min(w0, w1):
+    x, y, w, h = np.array([ring.box for ring in rings]).reshape(-1, 4).T
+    reach = WIDEST * line_height(strokes.boxes[line])
+    beside = (x + w < x[:, None]) & (x[:, None] < x + reach) & (y + h <= y[:, None]) & (y[:, None] < y + reach)
+    for k, j in np.argwhere(beside).tolist():
+        lower, upper = rings[k], rings[j]
+        (x0, _, w0, h0), (x1, _, w1, h1) = upper.box, lower.box
+        if NARROW * max(w0, w1) > min(h0, h1) or NARROW * max(h0, h1) > min(w0, w1):
             continue
-        x, y = (np.add(upper.centre, lower.centre) / 2).tolist()
-        left, top, width, height = strokes.boxes[line].T
-        between = line[(left <= x) & (x < left + width) & (top <= y) & (y < top + height)].tolist()
+        middle = np.add(upper.centre, lower.centre) / 2
+        corners = strokes.boxes[line]
+        between = line[((corners[:, :2] <= middle) & (middle < corners[:, :2] + corners[:, 2:])).all(axis=1)].tolist()
         parts = sorted({upper.stroke, lower.stroke, *between})
-        x, y, w, h = surround(strokes.boxes[parts])
-        mask = np.isin(strokes.labels[y : y + h, x : x + w], np.add(parts, 1))
-        if max(h0, h1) < RING * h and NARROWEST * h < w < WIDEST * h and (bar := slanted_bar(mask)) is not None:
-            above, below = (beside_bar(bar, centre[0] - x, centre[1] - y) / h for centre in (upper.centre, lower.centre))
+        left, top, width, height = surround(strokes.boxes[parts])
+        if max(h0, h1) >= RING * height or not NARROWEST * height < width < WIDEST * height:
+            continue
+        mask = np.isin(strokes.labels[top : top + height, left : left + width], np.add(parts, 1))
+        if (bar := slanted_bar(mask)) is not None:
+            above, below = (beside_bar(bar, ring.centre[0] - left, ring.centre[1] - top) / height for ring in (upper, lower))
             even = above < 0 < below and UNEVEN * max(-above, below) < min(-above, below)
-            apart = len(parts) == 3 or (
-                x1 - x0 - w0 > JOINED_GAP * h and min(-above, below) > JOINED_DISTANCE
-            )  # else it may be an 8
+            joined_apart = x1 - x0 - w0 > JOINED_GAP * height and min(-above, below) > JOINED_DISTANCE  # else it may be an 8
             known = any(found_parts == parts for _, found_parts in found)
-            if even and apart and not known and line[0] not in parts:
+            if even and (len(parts) == 3 or joined_apart) and not known and line[0] not in parts:
                 found.append(("%", parts))
     return found
 
