@@ -23,7 +23,7 @@ from digits.reading.strokes import (
 )
 
 INK_ANGLE = 16.0  # degrees between two colours of ink that can be told apart
-PURE = 0.3  # of the strongest channel, at most, is the weakest one in the colour of a highlighter
+PURE = 0.3  # of the ink's strength, at most, is the brightest channel darker under a highlighter
 MARKED = 0.1, 0.97  # of the ink is such colour, where an area is highlighted
 BROAD = 1.0  # times as broad as the strokes anywhere is this area somewhere, at least
 RULE_LENGTH = 0.4  # of the image's width or height: shorter lines may be part of a digit
@@ -163,7 +163,7 @@ def erase_level_rules(mask: np.ndarray, least: float = 0.05, thickest: float = 0
 
     Args:
         mask: (h, w) bool.
-        least: share of the ink that has to be left: bars that are more than the rest may be ones and bars of sevens.
+        least: share of the ink that has to be left: where hardly any is, the line may be a 1.
         thickest: pixels; a thicker line is a stroke. At least THICKEST_RULE.
 
     Returns:
