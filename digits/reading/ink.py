@@ -28,6 +28,7 @@ SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deep
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
+LOW_ENLARGED = 0.8  # ... in an enlarged bitmap, where the rim of each stroke is as faint as this
 PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two that run out of the image
 PLAIN_PAPER = 0.2  # clutter; with more the image is hardly paper with something on it
 MOST_TEXTURE = 2  # times as many strokes as before: with more, what was thick has a texture, and is no shadow on writing
@@ -183,7 +184,7 @@ def ink_colour(difference: np.ndarray) -> np.ndarray:
         (3,) float32 of length 1; its sign is that of dark ink (its sum is not positive).
     """
     pixels = difference.reshape(-1, 3)[:: max(1, difference[..., 0].size // 40000)]
-    squares = (pixels * pixels).sum(axis=1)
+    squares = np.einsum("pc,pc->p", pixels, pixels)
     strong = pixels[squares >= max(quantile(squares, 0.99) * 0.25, 1.0)]
     if len(strong) == 0:
         return np.full(3, -1 / np.sqrt(3), np.float32)
@@ -221,7 +222,7 @@ def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     """
     step = max(1, strength.size // 100000)
     sample, paper = strength.ravel()[::step], ~covered.ravel()[::step]
-    grain = 1.4826 * quantile(np.abs(sample[paper]), 0.5) if paper.mean() > 0.05 else 0.0
+    grain = 1.4826 * quantile(np.abs(sample[paper][::4]), 0.5) if paper.mean() > 0.05 else 0.0
     least = max(MIN_CONTRAST, NOISE_FACTOR * max(grain, noise_level(strength)))
     seeds = strength > max(least, 0.4 * quantile(sample, 0.999))
     near = strength[cv2.dilate(seeds.astype(np.uint8), np.ones((9, 9))) > 0]
@@ -231,10 +232,10 @@ def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     return level if level >= least else 0.0
 
 
-def cut_out(strength: np.ndarray, covered: np.ndarray) -> np.ndarray:
+def cut_out(strength: np.ndarray, covered: np.ndarray, low: float = LOW) -> np.ndarray:
     """Return the (h, w) bool mask of the ink in `strength` (h, w) float32; empty when nothing stands out."""
     level = threshold(strength, covered)
-    return hysteresis(strength > LOW * level, strength > level) if level else np.zeros(strength.shape, bool)
+    return hysteresis(strength > low * level, strength > level) if level else np.zeros(strength.shape, bool)
 
 
 def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
@@ -266,7 +267,7 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
     crop, the paper is the tone of most of image and border: `known`, as `background` returns it.
     """
     paper, covered = known or background(small, scale)
-    difference: np.ndarray = cv2.subtract(small.astype(np.float32), paper)
+    difference: np.ndarray = cv2.subtract(small, paper, dtype=cv2.CV_32F)
     if max(small.shape) > 300:  # the grain of paper and sensor
         difference = cv2.GaussianBlur(difference, (0, 0), 0.8)
     mix = ink_colour(difference) / np.sqrt(3).astype(np.float32)
@@ -281,7 +282,8 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
         gain = level / light
         strength *= gain
         difference *= gain[..., None]
-    mask = cut_out(strength, covered)
+    low = LOW_ENLARGED if scale > 1 else LOW
+    mask = cut_out(strength, covered, low)
     clutter, (dark, uneven) = measure_clutter(difference, mask, scale), halve(small)
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
     two_tones = mask.any() and uneven < TWO_TONES
@@ -299,7 +301,7 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
     ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or known else None, brightest=brightest)
     if clutter < PLAIN_PAPER and (found := without_objects(strength, mask, level)) is not None:
         thin, bare = found
-        rest = cut_out(thin, covered) & ~bare
+        rest = cut_out(thin, covered, low) & ~bare
         if count_strokes(rest) <= MOST_TEXTURE * (1 + count_strokes(mask)):
             ink = ink._replace(thin=ink._replace(mask=rest, strength=thin))
     return ink

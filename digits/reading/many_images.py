@@ -156,7 +156,7 @@ def _read_batch(settings, jobs):
 
 @functools.cache
 def _worker_reader(settings):
-    return ImageReader(settings, warn=lambda sentence: None)  # there is nothing to say, or `read_images` has said it
+    return ImageReader(settings, warn=lambda sentence: None, threads=1)  # there is nothing to say, or `read_images` has said it
 
 
 def _processors():

@@ -61,7 +61,8 @@ def mnist_normalise(ink: np.ndarray) -> np.ndarray:
         ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
     grow = round((0.085 * max(ink.shape) - stroke_width(ink > 0.5)) / 2)
     if grow > 0:
-        ink = cv2.dilate(np.pad(ink, grow), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
+        ink = cv2.copyMakeBorder(ink, grow, grow, grow, grow, cv2.BORDER_CONSTANT, value=0)
+        ink = cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1,) * 2))
     return fit(np.clip(ink, 0, 1))
 
 

@@ -135,13 +135,16 @@ class ImageReader:
     Args:
         settings: Settings.
         warn: see `read_images`.
+        threads: of the network.
 
     Raises:
         UserError: the model cannot be read.
         ValueError: a setting has none of its values.
     """
 
-    def __init__(self, settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note) -> None:
+    def __init__(
+        self, settings: Settings = Settings(), warn: Callable[[str], object] = runtimes.print_note, threads: int = runtimes.THREADS
+    ) -> None:
         # Here and not above: these import NumPy, OpenCV and Pillow.
         from digits.reading import candidates, decoding, image_loader, ink
 
@@ -149,7 +152,7 @@ class ImageReader:
         self._single, self._top_k = settings.single, settings.top_k
         self._loader, self._least_side = image_loader, ink.LONG_SIDE
         self._find = functools.partial(candidates.find_candidates, invert=settings.invert)
-        network = runtimes.load_network(settings.model_path, settings.runtime, warn=warn)
+        network = runtimes.load_network(settings.model_path, settings.runtime, threads, warn)
         self._digits = decoding.DigitReader(network, settings.min_confidence)
 
     def read(self, jobs: list[Job]) -> Generator[dict, None, None]:

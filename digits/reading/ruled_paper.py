@@ -4,6 +4,8 @@ Each function proposes another version of the strokes; whether it reads better i
 because the bar of a 7 that spans its image looks like a ruled line. NumPy and OpenCV only.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -60,6 +62,8 @@ def separate_inks(difference: np.ndarray, mask: np.ndarray) -> list[np.ndarray]:
     colours = pixels / length[:, None]
     first = colours[np.argmin(colours @ colours.mean(axis=0))]
     centres = np.stack([first, colours[np.argmin(colours @ first)]])
+    if first @ centres[1] > math.cos(math.radians(INK_ANGLE / 2)):  # no two colours are farther apart than twice this angle
+        return []
     for _ in range(8):
         nearest = np.argmax(colours @ centres.T, axis=1)
         if not 0.06 < nearest.mean() < 0.94:

@@ -67,6 +67,11 @@ def test_batches_change_nothing(digits, count):
     assert np.abs(run(digits[:count]) - np.array(one_by_one).reshape(count, 10)).max(initial=0) < 1e-6
 
 
+def test_threads_change_nothing(digits):
+    first, second = (runtimes.load_network(constants.DEFAULT_MODEL, "litert", threads)(digits[:130]) for threads in (1, 2))
+    assert np.array_equal(first, second)
+
+
 def test_wrong_shapes_are_refused(digits):
     run = runtimes.load_network(constants.DEFAULT_MODEL, "litert")
     for images in (digits[0], digits[:, :20], digits[..., None]):

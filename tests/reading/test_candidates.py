@@ -50,6 +50,18 @@ SHEETS = {
 }
 
 
+def test_digits_in_a_small_bitmap_are_no_bolder_than_in_a_large_one():
+    """An enlarged bitmap has soft rims, which are no faint strokes."""
+    bolder = []
+    for digit in range(10):
+        coverage = np.zeros((280, 280))
+        compose.draw(coverage, digit, 50, 40, 200)
+        large = compose.write(coverage, compose.paper((280, 280)))
+        small = cv2.resize(large, (20, 20), interpolation=cv2.INTER_AREA)
+        bolder.append(single(small).sum(dtype=int) / single(large).sum(dtype=int))
+    assert np.median(bolder) < 1.15
+
+
 @pytest.mark.parametrize("name", SHEETS)
 def test_ink_is_found_on_every_paper(name, generator):
     image, wanted = written(compose.paper(SIZE, generator=generator, **SHEETS[name]), (35, 30, 30))
