@@ -16,9 +16,11 @@ import numpy as np
 from digits.reading.background import paint_over_desk
 from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, odd, otsu, quantile
 from digits.reading.objects import count_strokes, without_objects
-from digits.reading.strokes import stroke_width
+from digits.reading.strokes import label_strokes, stroke_width
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
+FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
+SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
 SMALLEST_REDUCED = 240  # px, the long side of an image that is reduced for its bold strokes
@@ -64,11 +66,12 @@ class Ink(NamedTuple):
     brightest: np.ndarray | None = None
 
 
-def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
+def working_size(image: np.ndarray, long_side: int = LONG_SIDE) -> tuple[np.ndarray, float]:
     """Reduce a big photograph, enlarge a small bitmap.
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
+        long_side: of the result, at most.
 
     Returns:
         (image of (h, w, 3) uint8, scale in working pixels per original pixel).
@@ -76,7 +79,7 @@ def working_size(image: np.ndarray) -> tuple[np.ndarray, float]:
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     height, width = image.shape[:2]
-    scale = LONG_SIDE / max(height, width)
+    scale = long_side / max(height, width)
     if scale >= 1:
         scale = max(1.0, min(scale, SHORT_SIDE / min(height, width)))
     if scale == 1:
@@ -257,7 +260,17 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
             ink = _find_ink(half if factor == 2 else reduce(half, 2), scale / factor, invert)
             if stroke_width((ink.thin or ink).mask) >= BOLD:
                 return ink
-    return _find_ink(small, scale, invert)
+    ink = _find_ink(small, scale, invert)
+    if scale < 1 and ink.clutter < PLAIN_PAPER and writing_height((ink.thin or ink).mask) < SMALL_WRITING:
+        fine, scale = working_size(image, FINE_SIDE)
+        return _find_ink(paint_over_desk(fine), scale, invert)
+    return ink
+
+
+def writing_height(mask: np.ndarray) -> float:
+    """Return the height that half of the writing in `mask` (h, w) bool is lower than, in pixels (0.0: no ink)."""
+    heights = label_strokes(mask).boxes[:, 3]
+    return quantile(np.repeat(heights, heights), 0.5) if len(heights) else 0.0
 
 
 def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndarray, np.ndarray] | None = None) -> Ink:

@@ -150,7 +150,7 @@ class ImageReader:
 
         settings.check()
         self._single, self._top_k = settings.single, settings.top_k
-        self._loader, self._least_side = image_loader, ink.LONG_SIDE
+        self._loader, self._least_side = image_loader, ink.FINE_SIDE
         self._find = functools.partial(candidates.find_candidates, invert=settings.invert)
         network = runtimes.load_network(settings.model_path, settings.runtime, threads, warn)
         self._digits = decoding.DigitReader(network, settings.min_confidence)

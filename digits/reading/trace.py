@@ -73,7 +73,7 @@ def follow(
     Raises:
         UserError: the image or the model cannot be read.
     """
-    image = load_image(source, least_side=inks.LONG_SIDE)  # as the reader does
+    image = load_image(source, least_side=inks.FINE_SIDE)  # as the reader does
     photo, scale = inks.working_size(image)
     ink = inks.find_ink(image, invert)
     factor = round(scale / ink.scale)  # bold strokes are looked at in a smaller copy
