@@ -321,7 +321,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             found_at.append(around)
             candidates.append(whole._replace(unclear=many > MOST_WHOLE_COST))
         boxes.append(original_boxes(found_at, matrix, shape))
-        crowded = crowded or len(strokes.areas) >= MOST_STROKES or len(candidates) - start >= MOST_CANDIDATES
+        crowded = crowded or (len(strokes.areas) >= MOST_STROKES and not one_digit) or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:
         images.append(np.zeros((28, 28), np.uint8))
         boxes.append(np.array([[0, 0, shape[1], shape[0]]]))

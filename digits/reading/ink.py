@@ -16,10 +16,11 @@ import numpy as np
 from digits.reading.background import paint_over_desk
 from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, odd, otsu, quantile
 from digits.reading.objects import count_strokes, without_objects
-from digits.reading.strokes import label_strokes, stroke_width
+from digits.reading.strokes import label_strokes, stroke_width, touched_sides
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
+STRONGER = 2.0  # times as strong as most of the ink is the pen, where most of it is printed lines
 SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
@@ -29,6 +30,7 @@ BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs n
 SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
 MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
+SURELY_INK = 3.0  # times as strong as the lowest threshold is the strongest ink, where the other ink is as faint as that
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 LOW_ENLARGED = 0.8  # ... in an enlarged bitmap, where the rim of each stroke is as faint as this
 PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two that run out of the image
@@ -226,14 +228,18 @@ def threshold(strength: np.ndarray, covered: np.ndarray) -> float:
     """
     step = max(1, strength.size // 100000)
     sample, paper = strength.ravel()[::step], ~covered.ravel()[::step]
-    grain = 1.4826 * quantile(np.abs(sample[paper][::4]), 0.5) if paper.mean() > 0.05 else 0.0
+    grain = 0.0
+    if paper.mean() > 0.05:  # grain is distributed normally, but the darker half may be ruled lines
+        plain = sample[paper][::4]
+        grain = min(1.4826 * quantile(np.abs(plain), 0.5), (quantile(plain, 0.25) - quantile(plain, 0.05)) / 0.97)
     least = max(MIN_CONTRAST, NOISE_FACTOR * max(grain, noise_level(strength)))
     seeds = strength > max(least, 0.4 * quantile(sample, 0.999))
     near = strength[cv2.dilate(seeds.astype(np.uint8), np.ones((9, 9))) > 0]
     if len(near) == 0:
         return 0.0
     level = otsu(np.clip(near, 0, quantile(near[:: max(1, len(near) // 50000)], 0.98)))
-    return level if level >= least else 0.0
+    surely = level >= least or (grain > 0 and quantile(sample, 0.9999) > SURELY_INK * least)
+    return max(level, least) if surely else 0.0
 
 
 def cut_out(strength: np.ndarray, covered: np.ndarray, low: float = LOW) -> np.ndarray:
@@ -262,15 +268,18 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
             if stroke_width((ink.thin or ink).mask) >= BOLD:
                 return ink
     ink = _find_ink(small, scale, invert)
-    if scale < 1 and ink.clutter < PLAIN_PAPER and writing_height((ink.thin or ink).mask) < SMALL_WRITING:
+    if scale < 1 and ink.clutter < PLAIN_PAPER and writing_height(ink.thin or ink) < SMALL_WRITING:
         fine, scale = working_size(image, FINE_SIDE)
         return _find_ink(paint_over_desk(fine), scale, invert)
     return ink
 
 
-def writing_height(mask: np.ndarray) -> float:
-    """Return the height that half of the writing in `mask` (h, w) bool is lower than, in pixels (0.0: no ink)."""
-    heights = label_strokes(mask).boxes[:, 3]
+def writing_height(ink: Ink) -> float:
+    """Return the height that half of the writing is lower than, in pixels (0.0: no ink); on squared paper that of the strong ink."""
+    strokes = label_strokes(ink.mask)
+    if touched_sides(strokes.boxes, ink.mask.shape).all(axis=0).any():
+        strokes = label_strokes(ink.mask & (ink.strength > STRONGER * quantile(ink.strength[ink.mask], 0.5)))
+    heights = strokes.boxes[:, 3]
     return quantile(np.repeat(heights, heights), 0.5) if len(heights) else 0.0
 
 

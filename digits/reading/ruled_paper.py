@@ -11,7 +11,7 @@ import numpy as np
 
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, odd, otsu, quantile
-from digits.reading.ink import Ink, cut_out
+from digits.reading.ink import STRONGER, Ink, cut_out
 from digits.reading.strokes import (
     UNDERLINE,
     Strokes,
@@ -38,6 +38,7 @@ STICKS_OUT = 0.05  # of its length: so far a bar reaches beyond the writing on e
 ACROSS = 0.9  # of the ink's width has ink in the lower half where there is such a bar
 LEAST_BAR = 0.1  # of the image's width is a bar beside other writing
 THICKEST_BAR = 1.5  # pen's widths; a thicker bar under the writing is a stroke
+LINE_LENGTH = 4.0  # times as long as the highest stroke is high: surely no part of a digit
 FAINT_LINES = 0.5  # of the faint ink lies on lines, where it is printed
 HOUGH_SIDE = 400  # px; lines are looked for at this size
 
@@ -242,13 +243,17 @@ def remove_faint(strength: np.ndarray, mask: np.ndarray, scale: float) -> np.nda
     """
     if not border_share(mask):
         return None
-    strong = mask & (strength > otsu(strength[mask]))
-    kept = mask & (cv2.dilate(strong.astype(np.uint8), np.ones((odd(3 * scale),) * 2)) > 0)
-    faint = mask & ~kept
-    lines = faint & find_broken_lines(faint, max(5, int(RULE_LENGTH * min(mask.shape))))
-    if not border_share(lines) or lines.sum() < FAINT_LINES * faint.sum():
-        return None
-    return kept if stroke_width(faint) < PRINTED * stroke_width(kept) else None
+    values = strength[mask]
+    for level in (otsu(values), STRONGER * quantile(values, 0.5)):  # nearly all of the ink may be lines
+        strong = mask & (strength > level)
+        kept = mask & (cv2.dilate(strong.astype(np.uint8), np.ones((odd(3 * scale),) * 2)) > 0)
+        faint = mask & ~kept
+        height = label_strokes(kept).boxes[:, 3].max(initial=0)
+        length = min(RULE_LENGTH * min(mask.shape), LINE_LENGTH * height)  # a slanted line is not level for long
+        lines = faint & find_broken_lines(faint, max(5, int(length)))
+        if border_share(lines) and lines.sum() >= FAINT_LINES * faint.sum() and stroke_width(faint) < PRINTED * stroke_width(kept):
+            return kept
+    return None
 
 
 def remove_bar(mask: np.ndarray) -> tuple[np.ndarray, bool] | None:
