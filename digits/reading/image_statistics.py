@@ -85,16 +85,19 @@ def halve(image: np.ndarray) -> tuple[np.ndarray, float]:
     return dark, spread / max(medians[1] - medians[0], 1.0)
 
 
-def measure_clutter(difference: np.ndarray, mask: np.ndarray, scale: float) -> float:
+def measure_clutter(difference: np.ndarray, mask: np.ndarray, scale: float, ruled: np.ndarray | None = None) -> float:
     """Return how far the image is from plain paper beside the ink: the 90th percentile against the ink's median.
 
     Args:
         difference: (h, w, 3) float32, image minus paper.
         mask: (h, w) bool, the ink.
         scale: working pixels per pixel of the original image: one of these around the ink is part ink, part paper.
+        ruled: (h, w) bool, what is no clutter.
     """
     side = odd(max(min(mask.shape) / 30, 4 * scale if scale > 1 else 0))
     beside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side))) == 0
+    if ruled is not None:
+        beside &= ~ruled
     step = max(1, min(mask.shape) // 75)
     sample = difference[::step, ::step]
     size = np.sqrt(np.einsum("yxc,yxc->yx", sample, sample))

@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 
 from digits.reading.background import paint_over_desk
+from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, odd, otsu, quantile
 from digits.reading.objects import count_strokes, without_objects
 from digits.reading.strokes import label_strokes, stroke_width, touched_sides
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
+RULED, RULE_LENGTH = 0.15, 0.1  # of the ink's strength, and of the image's shorter side: ruled lines are no clutter
 STRONGER = 2.0  # times as strong as most of the ink is the pen, where most of it is printed lines
 SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
@@ -268,7 +270,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
             if stroke_width((ink.thin or ink).mask) >= BOLD:
                 return ink
     ink = _find_ink(small, scale, invert)
-    if scale < 1 and ink.clutter < PLAIN_PAPER and writing_height(ink.thin or ink) < SMALL_WRITING:
+    if scale < 1 and ink.clutter < 1.5 * PLAIN_PAPER and writing_height(ink.thin or ink) < SMALL_WRITING:
         fine, scale = working_size(image, FINE_SIDE)
         return _find_ink(paint_over_desk(fine), scale, invert)
     return ink
@@ -277,7 +279,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
 def writing_height(ink: Ink) -> float:
     """Return the height that half of the writing is lower than, in pixels (0.0: no ink); on squared paper that of the strong ink."""
     strokes = label_strokes(ink.mask)
-    if touched_sides(strokes.boxes, ink.mask.shape).all(axis=0).any():
+    if (touched_sides(strokes.boxes, ink.mask.shape).sum(axis=0) >= 3).any():
         strokes = label_strokes(ink.mask & (ink.strength > STRONGER * quantile(ink.strength[ink.mask], 0.5)))
     heights = strokes.boxes[:, 3]
     return quantile(np.repeat(heights, heights), 0.5) if len(heights) else 0.0
@@ -308,6 +310,9 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
     low = LOW_ENLARGED if scale > 1 else LOW
     mask = cut_out(strength, covered, low)
     clutter, (dark, uneven) = measure_clutter(difference, mask, scale), halve(small)
+    if clutter > PLAIN_PAPER:
+        lines = find_broken_lines(strength > RULED * quantile(strength[mask], 0.5), max(5, int(RULE_LENGTH * min(mask.shape))))
+        clutter = measure_clutter(difference, mask, scale, lines)
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
     two_tones = mask.any() and uneven < TWO_TONES
     if filled or two_tones:
