@@ -23,6 +23,8 @@ LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs ab
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
 RULED, RULE_LENGTH = 0.15, 0.1  # of the ink's strength, and of the image's shorter side: ruled lines are no clutter
 STRONGER = 2.0  # times as strong as most of the ink is the pen, where most of it is printed lines
+COARSE, WINDOW = 10, 2.0  # px is the highest small writing high where its paper is looked for, in windows so many times as high
+MOST_SMALLER = 10.0  # times as low as the highest is the lowest small writing
 SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
@@ -54,7 +56,8 @@ class Ink(NamedTuple):
         clutter: how much there is beside the ink, against the ink: around writing there is paper (below 0.2),
             around what looks like writing in a photograph there is the rest of the photograph (above 0.3).
         dark: (h, w) bool, the dark half of the image, where it is not plain which half is ink; else None.
-        thin: the ink without what is much thicker than the strokes, such as a shadow's corner; None where nothing is.
+        thin: the ink without what is much thicker than the strokes, such as a shadow's corner, or small writing beside what is
+            large, at a scale of its own; None where nothing is.
         brightest: (h, w) float32, by how many grey levels the brightest of the three channels is darker than the paper's; None
             where the image has no colour. What a highlighter covers stays bright in one channel.
     """
@@ -262,6 +265,21 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     """
     small, scale = working_size(image)
     small = paint_over_desk(small)
+    ink = _find_large_ink(small, scale, invert)
+    if scale >= 1:
+        return ink
+    is_small = writing_height(ink.thin or ink) < SMALL_WRITING * ink.scale / scale
+    if not is_small and _small_ink(reduce(small, 2), scale / 2, invert, SMALL_WRITING / 2) is None:
+        return ink
+    fine, scale = working_size(image, FINE_SIDE)
+    written = _small_ink(paint_over_desk(fine), scale, invert, 2 * SMALL_WRITING)
+    if written is None:
+        return ink
+    return written if is_small else ink._replace(thin=written, clutter=written.clutter)
+
+
+def _find_large_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
+    """Find ink as `_find_ink`, in a smaller copy where the strokes are bold."""
     half = reduce(small, 2)
     guess = 2 * stroke_width(halve(half)[0])  # roughly: what is dark may be a shadow
     for factor in (4, 2):
@@ -269,15 +287,32 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
             ink = _find_ink(half if factor == 2 else reduce(half, 2), scale / factor, invert)
             if stroke_width((ink.thin or ink).mask) >= BOLD:
                 return ink
-    ink = _find_ink(small, scale, invert)
-    if scale < 1 and ink.clutter < 1.5 * PLAIN_PAPER and writing_height(ink.thin or ink) < SMALL_WRITING:
-        fine, scale = working_size(image, FINE_SIDE)
-        return _find_ink(paint_over_desk(fine), scale, invert)
-    return ink
+    return _find_ink(small, scale, invert)
+
+
+def _small_ink(image: np.ndarray, scale: float, invert: str, highest: float) -> Ink | None:
+    """Look for small writing in a large photograph; between its lines the paper is seen. None where half of it is higher."""
+    ink = _find_ink(image, scale, invert, background_of_small(image, highest))
+    plain = ink.clutter < PLAIN_PAPER and highest / MOST_SMALLER < writing_height(ink.thin or ink) < highest
+    return ink if plain else None
+
+
+def background_of_small(image: np.ndarray, highest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the paper under writing that is lower than `highest` pixels, as `background`.
+
+    A median over a narrow window follows the edges of shadows, which one over a wide window does not.
+    """
+    coarse = reduce(image, max(1, round(highest / COARSE)))
+    paper = median(coarse, odd(WINDOW * COARSE))
+    difference = cv2.absdiff(coarse, paper).max(axis=2)
+    covered = difference > max(otsu(difference) * 0.5, MIN_CONTRAST)
+    size = image.shape[1::-1]
+    paper = cv2.resize(cv2.GaussianBlur(paper.astype(np.float32), (0, 0), 1.5), size, interpolation=cv2.INTER_LINEAR)
+    return paper, cv2.resize(covered.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
 
 
 def writing_height(ink: Ink) -> float:
-    """Return the height that half of the writing is lower than, in pixels (0.0: no ink); on squared paper that of the strong ink."""
+    """Return the height that half of the writing is lower than, in pixels (0.0: no ink); of the strong ink on squared paper."""
     strokes = label_strokes(ink.mask)
     if (touched_sides(strokes.boxes, ink.mask.shape).sum(axis=0) >= 3).any():
         strokes = label_strokes(ink.mask & (ink.strength > STRONGER * quantile(ink.strength[ink.mask], 0.5)))
@@ -285,7 +320,9 @@ def writing_height(ink: Ink) -> float:
     return quantile(np.repeat(heights, heights), 0.5) if len(heights) else 0.0
 
 
-def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndarray, np.ndarray] | None = None) -> Ink:
+def _find_ink(
+    small: np.ndarray, scale: float, invert: str, known: tuple[np.ndarray, np.ndarray] | None = None, toned: bool = False
+) -> Ink:
     """Separate strokes from paper at the working size: `small` (h, w, 3) uint8 has `scale` pixels per pixel of the image.
 
     Where the image has but two tones, and what was taken for the paper does not part them, as under bold strokes that fill a
@@ -318,15 +355,15 @@ def _find_ink(small: np.ndarray, scale: float, invert: str, known: tuple[np.ndar
     if filled or two_tones:
         clutter = min(clutter, uneven)
     torn = two_tones and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
-    if torn and known is None:
+    if torn and not toned:
         half = dark if border_share(dark) + dark.mean() < 1 else ~dark
         tone = np.median(small[~half], axis=0).astype(np.float32)
-        return _find_ink(small, scale, invert, (np.broadcast_to(tone, small.shape), half))
+        return _find_ink(small, scale, invert, (np.broadcast_to(tone, small.shape), half), toned=True)
     brightest = None
     if np.ptp(mix) > COLOURED:
         brightest = cv2.max(cv2.max(*cv2.split(paper)[:2]), paper[..., 2])
         brightest -= cv2.max(cv2.max(*cv2.split(small)[:2]), small[..., 2])
-    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or known else None, brightest=brightest)
+    ink = Ink(mask, scale, strength, difference, covered, clutter, dark if filled or toned else None, brightest=brightest)
     if clutter < PLAIN_PAPER and (found := without_objects(strength, mask, level)) is not None:
         thin, bare = found
         rest = cut_out(thin, covered, low) & ~bare

@@ -99,7 +99,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         versions += versions_of(strokes, ink, back, cost + kept + uncertain, bars_may_go=plain)
     if ink.thin is not None:
         for strokes, cost in without_print(ink.thin):
-            thin = versions_of(strokes, ink.thin, back, cost + OBJECT_COST + uncertain, bars_may_go=True)
+            fine = np.array([[1, 0, 0], [0, 1, 0]]) / ink.thin.scale
+            thin = versions_of(strokes, ink.thin, fine, cost + OBJECT_COST + uncertain, bars_may_go=True)
             versions += [version._replace(thin=True) for version in thin]
     if versions and fills_image(versions[0].strokes):
         everything = drop_specks(label_strokes(ink.mask))

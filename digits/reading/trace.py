@@ -74,9 +74,11 @@ def follow(
         UserError: the image or the model cannot be read.
     """
     image = load_image(source, least_side=inks.FINE_SIDE)  # as the reader does
-    photo, scale = inks.working_size(image)
     ink = inks.find_ink(image, invert)
-    factor = round(scale / ink.scale)  # bold strokes are looked at in a smaller copy
+    photo, scale = inks.working_size(image)
+    if ink.scale > scale:  # small writing is looked at in a larger copy
+        photo, scale = inks.working_size(image, inks.FINE_SIDE)
+    factor = round(scale / ink.scale)  # bold strokes in a smaller one
     photo, plain, scale = inks.reduce(photo, factor), inks.reduce(paint_over_desk(photo), factor), ink.scale
     layout = find_candidates(image, invert)
     probabilities = np.asarray((network or load_network())(layout.images), np.float64)
