@@ -13,27 +13,24 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.reading.background import paint_over_desk
 from digits.reading.hairlines import find_broken_lines
-from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, odd, otsu, quantile
+from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, otsu, quantile
 from digits.reading.objects import count_strokes, without_objects
+from digits.reading.paper import MIN_CONTRAST, background, background_of_small, reduce
+from digits.reading.sheet import paint_over_desk
 from digits.reading.strokes import label_strokes, stroke_width, touched_sides
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
 RULED, RULE_LENGTH = 0.15, 0.1  # of the ink's strength, and of the image's shorter side: ruled lines are no clutter
-STRONGER = 2.0  # times as strong as most of the ink is the pen, where most of it is printed lines
-COARSE, WINDOW = 10, 2.0  # px is the highest small writing high where its paper is looked for, in windows so many times as high
+STRONGER = 2.0, 3.0  # times as strong as most of the ink is the pen, where most of it is printed lines
 MOST_SMALLER = 10.0  # times as low as the highest is the lowest small writing
 SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
 SMALLEST_REDUCED = 240  # px, the long side of an image that is reduced for its bold strokes
-BITMAP_SIDE = 64  # px; an image up to this size is one digit or a few, and has no room for shadows
-BACKGROUND_SIDE = 200  # px; paper and light vary slowly, their estimate needs no more than this
 SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
-MIN_CONTRAST = 4.0  # grey levels (of 255), the lowest threshold: less is never ink, however clean the paper
 SURELY_INK = 3.0  # times as strong as the lowest threshold is the strongest ink, where the other ink is as faint as that
 LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is stronger elsewhere
 LOW_ENLARGED = 0.8  # ... in an enlarged bitmap, where the rim of each stroke is as faint as this
@@ -93,92 +90,6 @@ def working_size(image: np.ndarray, long_side: int = LONG_SIDE) -> tuple[np.ndar
         return image, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
-
-
-def reduce(image: np.ndarray, factor: int) -> np.ndarray:
-    """Return an image (h, w, 3) uint8 with its sides divided by a whole number."""
-    size = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def median(image: np.ndarray, side: int) -> np.ndarray:
-    """Return the median of an image (h, w, 3) uint8 in a window of `side` pixels; of a grey one in a third of the time."""
-    if (image == image[..., :1]).all():
-        return cv2.merge([cv2.medianBlur(image[..., 0], side)] * 3)
-    return cv2.medianBlur(image, side)
-
-
-def border_plane(image: np.ndarray) -> np.ndarray:
-    """Fit a plane of colour to the image's border, so robustly that strokes touching it do not matter.
-
-    Args:
-        image: (h, w, 3) uint8.
-
-    Returns:
-        (h, w, 3) float32.
-    """
-    height, width = image.shape[:2]
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    design = np.stack([np.ones_like(rows), rows, columns], axis=-1)
-    ring = np.ones((height, width), bool)
-    edge = max(1, min(height, width) // 14)
-    ring[edge:-edge, edge:-edge] = False
-    points, colours = design[ring], image[ring].astype(np.float32)
-    fit = np.zeros((3, 3), np.float32)
-    fit[0] = np.median(colours, axis=0)
-    for _ in range(5):
-        distance = np.abs(colours - points @ fit).max(axis=1)
-        weight = 1 / (1 + (distance / 12) ** 4)
-        if weight.sum() < 0.3 * len(weight):
-            break  # no plane: the border is not paper alone
-        weighted = points * weight[:, None]
-        fit = np.linalg.solve(weighted.T @ points + 1e-3 * np.eye(3, dtype=np.float32), weighted.T @ colours)
-    return design @ fit
-
-
-def background(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the paper under the ink: its colour and light at every pixel.
-
-    A median over a wide window forgets thin strokes and follows shadows' edges. Where strokes are bold it
-    does not forget them all, so what differs most from it is painted over with its surroundings first, and
-    a second median over a narrower window then follows the light more closely. A small bitmap has no room
-    for shadows, but its strokes may cover most of it: there the border tells the paper.
-
-    Args:
-        image: (h, w, 3) uint8.
-        scale: working pixels per pixel of the original image.
-
-    Returns:
-        (paper (h, w, 3) float32, covered (h, w) bool: where something lies on it).
-    """
-    height, width = image.shape[:2]
-    factor = min(1.0, 1 / scale, BACKGROUND_SIDE / max(height, width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image
-    side = min(small.shape[:2])
-    if max(height, width) <= BITMAP_SIDE * scale:
-        wide = border_plane(small)
-    else:
-        coarse = reduce(small, 2)
-        margin = min(coarse.shape[:2]) // 2
-        padded = cv2.copyMakeBorder(coarse, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        wide = median(padded, odd(0.7 * side / 2))[margin : -margin or None, margin : -margin or None]
-        wide = cv2.resize(wide, small.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    difference = np.maximum.reduce(cv2.split(cv2.absdiff(small.astype(np.float32), wide.astype(np.float32))))
-    covered = (difference > max(otsu(difference) * 0.5, MIN_CONTRAST)).astype(np.uint8)
-    covered = cv2.dilate(covered, np.ones((odd(side / 40),) * 2))
-    paper = (1 - covered).astype(np.float32)
-    window = (odd(side / 3), odd(side / 3))
-    weight = cv2.blur(paper, window)
-    filled = cv2.blur(small * paper[..., None], window) / np.maximum(weight, 1e-6)[..., None]
-    filled = np.where((weight > 0.05)[..., None], filled, wide)
-    repaired = np.where(covered[..., None] > 0, filled, small)
-    narrow = median(np.clip(repaired, 0, 255).astype(np.uint8), odd(side / 5))
-    narrow = cv2.GaussianBlur(narrow.astype(np.float32), (0, 0), 1.5)
-    if factor < 1:
-        narrow = cv2.resize(narrow, (width, height), interpolation=cv2.INTER_LINEAR)
-        covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST)
-    return narrow, covered > 0
 
 
 def ink_colour(difference: np.ndarray) -> np.ndarray:
@@ -264,17 +175,16 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
         Ink.
     """
     small, scale = working_size(image)
-    small = paint_over_desk(small)
-    ink = _find_large_ink(small, scale, invert)
+    ink = _find_large_ink(paint_over_desk(small), scale, invert)
     if scale >= 1:
         return ink
     is_small = writing_height(ink.thin or ink) < SMALL_WRITING * ink.scale / scale
-    if not is_small and _small_ink(reduce(small, 2), scale / 2, invert, SMALL_WRITING / 2) is None:
+    if not is_small and _find_small_ink(reduce(small, 2), scale / 2, invert, SMALL_WRITING / 2) is None:
         return ink
-    fine, scale = working_size(image, FINE_SIDE)
-    written = _small_ink(paint_over_desk(fine), scale, invert, 2 * SMALL_WRITING)
+    small, scale = working_size(image, FINE_SIDE)
+    written = _find_small_ink(small, scale, invert, 2 * SMALL_WRITING)
     if written is None:
-        return ink
+        return _find_ink(paint_over_desk(small), scale, invert) if is_small else ink
     return written if is_small else ink._replace(thin=written, clutter=written.clutter)
 
 
@@ -290,32 +200,32 @@ def _find_large_ink(small: np.ndarray, scale: float, invert: str) -> Ink:
     return _find_ink(small, scale, invert)
 
 
-def _small_ink(image: np.ndarray, scale: float, invert: str, highest: float) -> Ink | None:
-    """Look for small writing in a large photograph; between its lines the paper is seen. None where half of it is higher."""
+def _find_small_ink(image: np.ndarray, scale: float, invert: str, highest: float) -> Ink | None:
+    """Look for writing, half of it at most `highest` pixels high, in a large photograph; None where there is none.
+
+    What lies around a sheet is no desk where there is such writing, too: `paint_over_desk` cannot see it.
+    """
+    painted = paint_over_desk(image)
+    if painted is not image and (ink := _small_ink(image, scale, invert, highest)) is not None:
+        usual = writing_height(ink.thin or ink)
+        heights = label_strokes((ink.thin or ink).mask & (painted != image).any(axis=2)).boxes[:, 3]
+        if np.count_nonzero((heights > 0.5 * usual) & (heights < 2 * usual)) >= 2:
+            return ink
+    return _small_ink(painted, scale, invert, highest)
+
+
+def _small_ink(image, scale, invert, highest):
+    """Return the ink as `_find_small_ink` does, without a desk."""
     ink = _find_ink(image, scale, invert, background_of_small(image, highest))
     plain = ink.clutter < PLAIN_PAPER and highest / MOST_SMALLER < writing_height(ink.thin or ink) < highest
     return ink if plain else None
-
-
-def background_of_small(image: np.ndarray, highest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the paper under writing that is lower than `highest` pixels, as `background`.
-
-    A median over a narrow window follows the edges of shadows, which one over a wide window does not.
-    """
-    coarse = reduce(image, max(1, round(highest / COARSE)))
-    paper = median(coarse, odd(WINDOW * COARSE))
-    difference = cv2.absdiff(coarse, paper).max(axis=2)
-    covered = difference > max(otsu(difference) * 0.5, MIN_CONTRAST)
-    size = image.shape[1::-1]
-    paper = cv2.resize(cv2.GaussianBlur(paper.astype(np.float32), (0, 0), 1.5), size, interpolation=cv2.INTER_LINEAR)
-    return paper, cv2.resize(covered.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
 
 
 def writing_height(ink: Ink) -> float:
     """Return the height that half of the writing is lower than, in pixels (0.0: no ink); of the strong ink on squared paper."""
     strokes = label_strokes(ink.mask)
     if (touched_sides(strokes.boxes, ink.mask.shape).sum(axis=0) >= 3).any():
-        strokes = label_strokes(ink.mask & (ink.strength > STRONGER * quantile(ink.strength[ink.mask], 0.5)))
+        strokes = label_strokes(ink.mask & (ink.strength > STRONGER[0] * quantile(ink.strength[ink.mask], 0.5)))
     heights = strokes.boxes[:, 3]
     return quantile(np.repeat(heights, heights), 0.5) if len(heights) else 0.0
 
@@ -325,8 +235,8 @@ def _find_ink(
 ) -> Ink:
     """Separate strokes from paper at the working size: `small` (h, w, 3) uint8 has `scale` pixels per pixel of the image.
 
-    Where the image has but two tones, and what was taken for the paper does not part them, as under bold strokes that fill a
-    crop, the paper is the tone of most of image and border: `known`, as `background` returns it.
+    The paper may be `known`, as `background` returns it. Where it is not, the image has but two tones, and what was taken for the
+    paper does not part them, as under bold strokes that fill a crop, it is the tone of most of image and border (`toned`).
     """
     paper, covered = known or background(small, scale)
     difference: np.ndarray = cv2.subtract(small, paper, dtype=cv2.CV_32F)
@@ -355,7 +265,7 @@ def _find_ink(
     if filled or two_tones:
         clutter = min(clutter, uneven)
     torn = two_tones and min((mask ^ dark).sum(), (mask ^ ~dark).sum()) > 0.1 * mask.sum()
-    if torn and not toned:
+    if torn and known is None:
         half = dark if border_share(dark) + dark.mean() < 1 else ~dark
         tone = np.median(small[~half], axis=0).astype(np.float32)
         return _find_ink(small, scale, invert, (np.broadcast_to(tone, small.shape), half), toned=True)

@@ -13,8 +13,9 @@ import numpy as np
 from digits.reading import frames, ruled_paper
 from digits.reading.hairlines import add_faint_strokes, add_hairlines
 from digits.reading.image_statistics import border_share
-from digits.reading.ink import BITMAP_SIDE, PLAIN_PAPER, Ink, cut_out
+from digits.reading.ink import PLAIN_PAPER, Ink, cut_out
 from digits.reading.lines import level_slant
+from digits.reading.paper import BITMAP_SIDE
 from digits.reading.strokes import (
     Strokes,
     drop_border,

@@ -244,7 +244,8 @@ def remove_faint(strength: np.ndarray, mask: np.ndarray, scale: float) -> np.nda
     if not border_share(mask):
         return None
     values = strength[mask]
-    for level in (otsu(values), STRONGER * quantile(values, 0.5)):  # nearly all of the ink may be lines
+    usual = quantile(values, 0.5)
+    for level in (otsu(values), *(factor * usual for factor in STRONGER)):  # nearly all of the ink may be lines
         strong = mask & (strength > level)
         kept = mask & (cv2.dilate(strong.astype(np.uint8), np.ones((odd(3 * scale),) * 2)) > 0)
         faint = mask & ~kept

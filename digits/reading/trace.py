@@ -16,11 +16,12 @@ import numpy as np
 from digits.inference.runtimes import load_network
 from digits.reading import decoding
 from digits.reading import ink as inks
-from digits.reading.background import paint_over_desk
 from digits.reading.candidates import find_candidates
 from digits.reading.image_loader import Source, load_image
 from digits.reading.ink_versions import propose_versions
+from digits.reading.paper import background, reduce
 from digits.reading.records import make_record
+from digits.reading.sheet import paint_over_desk
 
 
 class Steps(NamedTuple):
@@ -79,7 +80,7 @@ def follow(
     if ink.scale > scale:  # small writing is looked at in a larger copy
         photo, scale = inks.working_size(image, inks.FINE_SIDE)
     factor = round(scale / ink.scale)  # bold strokes in a smaller one
-    photo, plain, scale = inks.reduce(photo, factor), inks.reduce(paint_over_desk(photo), factor), ink.scale
+    photo, plain, scale = reduce(photo, factor), reduce(paint_over_desk(photo), factor), ink.scale
     layout = find_candidates(image, invert)
     probabilities = np.asarray((network or load_network())(layout.images), np.float64)
     numbers, words = decoding.choose_numbers(layout, probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist())
@@ -89,7 +90,7 @@ def follow(
     candidates = layout.boxes if layout.candidates[0].line >= 0 else layout.boxes[:0]
     return Steps(
         photo,
-        np.clip(inks.background(plain, scale)[0], 0, 255).astype(np.uint8),
+        np.clip(background(plain, scale)[0], 0, 255).astype(np.uint8),
         np.linalg.norm(ink.difference, axis=2) / np.sqrt(3),
         ink.mask,
         _strokes(propose_versions(ink, invert), ink.mask, version),

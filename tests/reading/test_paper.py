@@ -461,3 +461,37 @@ def test_a_red_ring_around_a_number_is_no_0(reader, number):
     cv2.ellipse(image, ((left + right) // 2, 110), ((right - left) // 2, 85), 0, 0, 360, (200, 40, 45), 5, cv2.LINE_AA)
     (record,) = reader.read([image])
     assert (record["text"], record["unsure"]) == (number, False)
+
+
+def small_numbers(mnist, sheet, height):
+    """Four numbers of MNIST's digits, `height` pixels high, on a page in portrait. Returns (image, the numbers)."""
+    coverage, numbers = np.zeros(sheet.shape[:2]), []
+    for line in range(4):
+        x, numbers = 300 + 90 * line, [*numbers, ""]
+        for k in range(10 * line, 10 * line + 3 + line % 2):
+            x += compose.paste(coverage, mnist.x_test[k], x, 250 + 550 * line, height) + height // 5
+            numbers[-1] += str(mnist.y_test[k])
+    return compose.write(coverage, sheet, (50, 50, 90)), numbers
+
+
+@pytest.mark.parametrize(("height", "squared"), [(20, False), (24, False), (28, True), (32, True)])
+def test_small_writing_on_a_page_that_was_photographed_whole(reader, mnist, height, squared):
+    """Digits 3 to 4 mm high on a sheet of A4; on squared paper nearly all of the ink is lines, and they are not quite level."""
+    sheet = compose.paper((2400, 1800), gradient=0.2, grain=3.0, generator=np.random.default_rng(5))
+    if squared:
+        sheet = compose.rule(sheet, 48, (185, 185, 190), squared=True, pen=4, angle=2.0)
+    image, numbers = small_numbers(mnist, sheet, height)
+    (record,) = reader.read([image])
+    assert record["text"].split() == numbers
+
+
+@pytest.mark.parametrize("soft", [30, 100])
+@pytest.mark.parametrize("x", [300, 1100, 1500])
+def test_small_writing_beside_the_edge_of_a_shadow(reader, x, soft):
+    """In windows much wider than the writing the edge of a shadow is darker, or lighter, than the paper."""
+    coverage = compose.number("31484", (1500, 2000), height=24, pen=2, x=x, y=720)
+    light = np.ones((1500, 2000), np.float32)
+    light[np.add.outer(np.arange(1500), np.arange(2000)) > 1900] = 0.6
+    sheet = compose.paper((1500, 2000)) * cv2.GaussianBlur(light, (0, 0), soft)[..., None]
+    (record,) = reader.read([compose.write(coverage, sheet.astype(np.uint8))])
+    assert record["text"] == "31484"

@@ -1,10 +1,10 @@
-"""digits/reading/background.py: paper on a desk is found, and what only looks like it is not."""
+"""digits/reading/sheet.py: paper on a desk is found, and what only looks like it is not."""
 
 import cv2
 import numpy as np
 import pytest
 
-from digits.reading import background
+from digits.reading import sheet
 from digits.reading.reader import read_image
 
 WIDTH, HEIGHT = 1200, 900
@@ -46,7 +46,7 @@ def test_number_on_a_note_of_another_colour_is_read(sheet, desk, pen):
 def test_number_on_a_sheet_that_runs_out_of_the_photograph_is_read(part):
     image = photograph((40, 60, 90))[part]
     record = read_image(image)
-    assert background.find_sheet(image) is not None and (record["text"], record["unsure"]) == ("613", False)
+    assert sheet.find_sheet(image) is not None and (record["text"], record["unsure"]) == ("613", False)
 
 
 def test_empty_sheet_on_a_desk_holds_no_digit():
@@ -55,8 +55,8 @@ def test_empty_sheet_on_a_desk_holds_no_digit():
 
 def test_the_desk_is_painted_over_and_the_writing_is_not():
     image = photograph((40, 60, 90))
-    painted = background.paint_over_desk(image)
-    inside = background.find_sheet(image)
+    painted = sheet.paint_over_desk(image)
+    inside = sheet.find_sheet(image)
     assert 0.3 < inside.mean() < 0.6
     assert np.array_equal(painted[inside], image[inside]) and painted[~inside].min() > 110 > image[~inside].mean()
 
@@ -97,7 +97,7 @@ def soft_shadow():
 )
 def test_other_images_stay_as_they_are(make):
     image = make()
-    assert background.find_sheet(image) is None and background.paint_over_desk(image) is image
+    assert sheet.find_sheet(image) is None and sheet.paint_over_desk(image) is image
 
 
 def test_number_half_in_the_shade_is_read_whole():
