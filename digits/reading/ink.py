@@ -257,7 +257,7 @@ def _find_ink(
     low = LOW_ENLARGED if scale > 1 else LOW
     mask = cut_out(strength, covered, low)
     clutter, (dark, uneven) = measure_clutter(difference, mask, scale), halve(small)
-    if clutter > PLAIN_PAPER:
+    if clutter > PLAIN_PAPER and known and not toned:
         lines = find_broken_lines(strength > RULED * quantile(strength[mask], 0.5), max(5, int(RULE_LENGTH * min(mask.shape))))
         clutter = measure_clutter(difference, mask, scale, lines)
     filled = border_share(mask) > PLAIN_BORDER  # perhaps by a digit: paper is nowhere plain, but two tones are
