@@ -50,7 +50,8 @@ class Candidate(NamedTuple):
         height: its height in heights of the line.
         thickness: its greatest stroke width in lengths of its longer side; a blot has 1.0.
         left_out: how much of the ink of its version it leaves out, as a share (see `share_left_out`).
-        unclear: whether what looks like a 0, 1 or 7 may be something else: a slash, a bracket, the ring of a degree, many strokes.
+        unclear: whether what looks like a 0, 1 or 7 may be something else: a slash, a bracket, the ring of a degree, a shadow,
+            many strokes.
         stacked: whether another large piece of its line stands above or below it.
     """
 
@@ -265,6 +266,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     candidates: list[Candidate] = []
     lines: list[Line] = []
     ink = inks.find_ink(image, invert)
+    soft = inks.is_soft(ink)
     shape = image.shape[:2] if full_size is None else full_size[::-1]
     enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
     found = propose_versions(ink, invert)
@@ -306,7 +308,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
                     candidate._replace(
                         line=len(lines) - 1,
                         left_out=share_left_out(mask, own, strokes, foreign),
-                        unclear=first == last and own[0] in unclear,
+                        unclear=(first == last and own[0] in unclear) or (soft and not thin),
                         stacked=bool(stacked[first : last + 1, :first].any() or stacked[first : last + 1, last + 1 :].any()),
                     )
                 )
@@ -319,7 +321,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             lines.append(line_of_one(len(found) + version, cost, original_boxes(around, matrix, shape), lost))
             images.append(mnist_normalise(strokes.labels > 0))
             found_at.append(around)
-            candidates.append(whole._replace(unclear=many > MOST_WHOLE_COST))
+            candidates.append(whole._replace(unclear=many > MOST_WHOLE_COST or (soft and not thin)))
         boxes.append(original_boxes(found_at, matrix, shape))
         crowded = crowded or (len(strokes.areas) >= MOST_STROKES and not one_digit) or len(candidates) - start >= MOST_CANDIDATES
     if not candidates:

@@ -29,6 +29,7 @@ SMALL_WRITING = 40  # px high
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
 SMALLEST_REDUCED = 240  # px, the long side of an image that is reduced for its bold strokes
+SOFT = 0.33  # of the ink's strength is the step within three pixels at the edge of a shadow, at most
 SHADE = 30.0  # grey levels added to the paper's before dividing by it: the deepest shade has noise alone
 NOISE_FACTOR = 5.0  # the threshold must lie above the paper's grain by this many standard deviations
 SURELY_INK = 3.0  # times as strong as the lowest threshold is the strongest ink, where the other ink is as faint as that
@@ -219,6 +220,16 @@ def _small_ink(image, scale, invert, highest):
     ink = _find_ink(image, scale, invert, background_of_small(image, highest))
     plain = ink.clutter < PLAIN_PAPER and highest / MOST_SMALLER < writing_height(ink.thin or ink) < highest
     return ink if plain else None
+
+
+def is_soft(ink: Ink) -> bool:
+    """Tell whether the ink of a reduced photograph may be a shadow: from pixel to pixel its edges change little."""
+    if ink.scale >= 1 or not ink.mask.any():
+        return False
+    edge = ink.mask & (cv2.erode(ink.mask.astype(np.uint8), np.ones((3, 3)), borderValue=1) == 0)
+    strength = np.maximum(ink.strength, 0)
+    steps = (cv2.dilate(strength, np.ones((3, 3))) - cv2.erode(strength, np.ones((3, 3))))[edge]
+    return bool(edge.any() and quantile(steps, 0.5) < SOFT * quantile(strength[ink.mask], 0.5))
 
 
 def writing_height(ink: Ink) -> float:

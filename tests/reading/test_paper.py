@@ -495,3 +495,14 @@ def test_small_writing_beside_the_edge_of_a_shadow(reader, x, soft):
     sheet = compose.paper((1500, 2000)) * cv2.GaussianBlur(light, (0, 0), soft)[..., None]
     (record,) = reader.read([compose.write(coverage, sheet.astype(np.uint8))])
     assert record["text"] == "31484"
+
+
+@pytest.mark.parametrize("sharp", [10, 20, 40])
+@pytest.mark.parametrize("x", [700, 1300])
+def test_a_shadow_on_a_blank_page_is_not_surely_a_1(reader, x, sharp):
+    """Its edge is darker than the paper that is estimated beside it, along all of the page."""
+    across = np.add.outer(-0.4 * np.arange(2000), np.arange(1500, dtype=np.float64)) - x + 700
+    light = 1 - 0.4 / (1 + np.exp(-across / sharp))
+    sheet = np.array([215, 212, 205]) * light[..., None] + np.random.default_rng(x).normal(0, 3, (2000, 1500, 1))
+    (record,) = reader.read([np.clip(sheet, 0, 255).astype(np.uint8)])
+    assert record["text"] == "" or record["unsure"]
