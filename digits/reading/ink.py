@@ -24,8 +24,8 @@ LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs ab
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
 RULED, RULE_LENGTH = 0.15, 0.1  # of the ink's strength, and of the image's shorter side: ruled lines are no clutter
 STRONGER = 2.0, 3.0  # times as strong as most of the ink is the pen, where most of it is printed lines
-MOST_SMALLER = 10.0  # times as low as the highest is the lowest small writing
-SMALL_WRITING = 40  # px high
+MOST_SMALLER = 10.0  # times as high as the lowest small writing is the highest
+SMALL_WRITING = 40  # px high in a photograph reduced to LONG_SIDE: what is lower is looked at in the larger copy
 SHORT_SIDE = 112  # px; smaller bitmaps are enlarged to this, so that outlines can be cut between pixels
 BOLD = 6.0  # px; strokes are reduced to no less than this: wider ones show nothing more, and take longer
 SMALLEST_REDUCED = 240  # px, the long side of an image that is reduced for its bold strokes
@@ -179,6 +179,7 @@ def find_ink(image: np.ndarray, invert: str = "auto") -> Ink:
     ink = _find_large_ink(paint_over_desk(small), scale, invert)
     if scale >= 1:
         return ink
+    # Small writing is found by itself; or beside the edge of a shadow, which is all that is seen with a wide estimate of the paper.
     is_small = writing_height(ink.thin or ink) < SMALL_WRITING * ink.scale / scale
     if not is_small and _find_small_ink(reduce(small, 2), scale / 2, invert, SMALL_WRITING / 2) is None:
         return ink
