@@ -132,7 +132,7 @@ def time_file(path, model, repeats):
         start = time.perf_counter()
         list(images.read([reader.Job(str(path), str(path))]))
         middle = time.perf_counter()
-        list(image_loader.load_pages(path, least_side=ink.LONG_SIDE))
+        list(image_loader.load_pages(path, least_side=ink.FINE_SIDE))
         answers.append(middle - start)
         decodings.append(time.perf_counter() - middle)
     return statistics.median(answers[1:]), statistics.median(decodings[1:])
