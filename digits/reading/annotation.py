@@ -134,8 +134,10 @@ def _draw_boxes(photo, page, digits, refused, unit):
     line = int(np.clip(np.median(boxes[:, 3] - boxes[:, 1]) / 30, 1, 4))
     boxes = (boxes + np.array([-line, -line, line, line])).round()
     taken = np.zeros((canvas.height, canvas.width), bool)
-    mask = Image.fromarray(find_ink(page.image).mask).resize(photo.size)
-    taken[margin : margin + photo.height, margin : margin + photo.width] = np.asarray(mask)
+    ink = find_ink(page.image)
+    for part in filter(None, (ink, ink.thin)):  # small writing beside a shadow is in the second alone
+        mask = Image.fromarray(part.mask).resize(photo.size)
+        taken[margin : margin + photo.height, margin : margin + photo.width] |= np.asarray(mask)
     for x0, y0, x1, y1 in boxes.astype(int).clip(0):
         taken[y0:y1, x0:x1] = True
     large = float(np.clip(0.3 * np.median(boxes[:, 3] - boxes[:, 1]), 11 * unit, 26 * unit))
