@@ -39,7 +39,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from digits.reading.record_json import json_text
-from digits.support import command_line, messages, shards
+from digits.support import command_line, shards
 from digits.support.command_line import Parser, number
 from digits.support.messages import UserError, percent, printable
 
@@ -83,6 +83,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments.format = arguments.format or "text"
     if arguments.shard.parts > 1 and arguments.format == "json":
         parser.error("--shard needs a --format whose parts can be put together: text, jsonl or csv, not json")
+    if arguments.top_k and arguments.format == "csv":
+        parser.error("--top-k needs a --format that has room for several digits: text, jsonl or json, not csv")
     return arguments
 
 
@@ -260,10 +262,9 @@ def _check_output(path, groups):
 
 def _check_annotate(folder, groups):
     """Refuse a folder for annotated copies that is missing and cannot be made, or that holds the images."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {printable(folder)}: {messages.reason(error)}; choose another.") from error
+    from digits.support import files
+
+    files.make_folder(folder)
     holders = {group.folder for group in groups if group.folder}
     holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names}
     if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):

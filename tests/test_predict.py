@@ -256,6 +256,7 @@ def test_nothing_readable_is_status_2(capsys, tmp_path):
     [
         [],
         ["--top-k", "0", "x"],
+        ["--top-k", "2", "--format", "csv", "x"],
         ["--min-confidence", "2", "x"],
         ["--min-confidence", "nan", "x"],
         ["--format", "xml", "x"],
@@ -363,6 +364,9 @@ def test_annotate_never_writes_among_the_images(capsys, digits):
     assert (digits / "1.png").read_bytes() == before
     status, _, err = run(capsys, "--annotate", digits / "1.png" / "x", digits / "2.png")
     assert status == 2 and "cannot make the folder" in err
+    status, _, err = run(capsys, "--annotate", digits / "1.png", digits / "2.png")
+    assert status == 2 and "1.png is a file, not a folder; choose another name." in err
+    assert (digits / "1.png").read_bytes() == before
 
 
 # --- start-up ----------------------------------------------------------------------------------------------

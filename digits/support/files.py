@@ -109,8 +109,10 @@ def make_folder(path: str | os.PathLike) -> None:
     """Make the folder `path`, and those above it, where there is none. Raises UserError."""
     try:
         pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{printable(path)} is a file, not a folder; choose another name.") from error
     except OSError as error:
-        raise UserError(f"cannot write into {printable(path)}: {reason(error)}; choose another folder.") from error
+        raise UserError(f"cannot make the folder {printable(path)}: {reason(error)}; choose another.") from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
