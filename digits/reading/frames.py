@@ -16,6 +16,8 @@ SURROUNDED = 0.9  # of the writing lies inside a ring around it
 ACROSS = 0.8  # of a frame: what goes so far through it parts it
 NARROW = 0.35  # of its height; what goes through a frame from top to bottom and is wider is a digit as high as its box
 FRAME_EDGE = 0.06  # of its length: so far the ink of a frame may lie from its box
+RING_INSIDE = 0.5  # of the way from its middle to its box has no ink in a ring
+RING_PARTS, MOST_OPEN = 72, 0.2  # directions from its middle; of them a ring may leave open
 
 
 def covered_sides(mask: np.ndarray) -> tuple[int, int]:
@@ -33,10 +35,28 @@ def lies_on_its_box(mask: np.ndarray) -> bool:
     return sides >= 2 and bool(inside < 0.03 * np.count_nonzero(mask))
 
 
+def close_ring(mask: np.ndarray) -> np.ndarray | None:
+    """Return the outline (n, 2) int32, x and y, of a stroke (h, w) bool that goes nearly all the way around the middle of its box.
+
+    None where it does not. What the ring leaves open is closed by a straight line.
+    """
+    points = np.argwhere(mask)[:, ::-1]
+    places = points / (np.array(mask.shape[::-1]) - 1).clip(1) * 2 - 1
+    distance = np.hypot(*places.T)
+    if distance.min() < RING_INSIDE:
+        return None
+    order = np.argsort(distance)[::-1]
+    directions = (np.arctan2(places[:, 1], places[:, 0])[order] / (2 * np.pi) % 1 * RING_PARTS).astype(int) % RING_PARTS
+    taken, first = np.unique(directions, return_index=True)
+    return points[order][first].astype(np.int32) if len(taken) >= (1 - MOST_OPEN) * RING_PARTS else None
+
+
 def fill(mask: np.ndarray) -> np.ndarray:
     """Return a frame (h, w) bool and what it holds; that is all of its box where it lies on two or more sides of it."""
     if lies_on_its_box(mask):
         return np.ones(mask.shape, bool)
+    if (ring := close_ring(mask)) is not None:
+        return mask | (cv2.fillPoly(np.zeros(mask.shape, np.uint8), [ring], 1) > 0)
     outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(np.zeros(mask.shape, np.uint8), outline, -1, 1, cv2.FILLED) > 0
 

@@ -36,7 +36,7 @@ from digits.reading.strokes import (
     with_line_beside,
 )
 
-LONE_FRAME_COST = 3.0  # for taking a frame around one stroke for a part of the digit, in nats like all costs
+LONE_FRAME_COST = 3.0  # for taking a frame and what it holds for one digit, in nats like all costs
 TOUCHING_COST = 0.7  # for leaving out what touches a frame from inside
 LINE_BESIDE_COST = 0.3  # for the part of a line that was taken away to be a part of a digit
 PRINT_COST = 0.7  # for taking away ruled lines, or all ink of one colour
@@ -109,8 +109,9 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
     if invert == "auto" and ink.dark is not None:
         for half in (ink.dark, ~ink.dark):
-            cost = EITHER_COST * border_share(half)
-            versions.append(Version(drop_specks(label_strokes(half)), back, cost, one_digit=True))
+            strokes = drop_specks(label_strokes(half))
+            cost = EITHER_COST * border_share(half) + LONE_FRAME_COST * frames.find_frames(strokes)[0].any()
+            versions.append(Version(strokes, back, cost, one_digit=True))
     return [version for version in versions if len(version.strokes.areas)]
 
 

@@ -17,6 +17,8 @@ from digits.reading.strokes import Strokes
 
 ALIKE = 1.3  # times as high as the other one, at most, is a sign of a pair
 PAIR_ARC = 0.04  # heights by which the middle of a bracket lies beside its ends, where there is another one that it faces
+LONE_ARC = 0.06  # ... and where there is none
+LONE_HEIGHT = 1.1  # times as high as what is beside it is a bracket without another one
 BRACKET_WIDTH = 0.4  # of its height; 2s and 7s are wider
 STEEPEST, FLATTEST = 15.0, 60.0  # degrees by which the bar of a % leans to the right
 WHOLE_BAR = 0.85  # of the bar is ink, at least
@@ -88,7 +90,10 @@ def bulge(mask: np.ndarray) -> float:
 
 
 def find_brackets(line: np.ndarray, strokes: Strokes) -> list[tuple[str, list[int]]]:
-    """Return the round brackets of a line, each with its stroke: two curve away from each other, higher than all between them."""
+    """Return the round brackets of a line, each with its stroke: they curve, and reach above and below what is beside them.
+
+    Of two that curve away from each other, that is all between them; one alone, as in a list, curves more.
+    """
     found: dict[int, str] = {}
     y, w, h = strokes.boxes[:, 1], strokes.boxes[:, 2], strokes.boxes[:, 3]
     narrow = [(place, bulge(stroke_mask(strokes, i))) for place, i in enumerate(line) if w[i] < BRACKET_WIDTH * h[i]]
@@ -100,6 +105,13 @@ def find_brackets(line: np.ndarray, strokes: Strokes) -> list[tuple[str, list[in
             continue
         if max(y[i], y[j]) < y[between].min() and min(y[i] + h[i], y[j] + h[j]) > (y + h)[between].max():
             found |= {int(i): "(", int(j): ")"}
+    for place, curve in narrow:
+        i, before, after = line[place], line[max(0, place - 1) : place], line[place + 1 : place + 2]
+        beside = np.concatenate([before, after])
+        if abs(curve) < LONE_ARC or len(before if curve > 0 else after) == 0 or h[i] < LONE_HEIGHT * h[beside].max():
+            continue
+        if y[i] < y[beside].min() and y[i] + h[i] > (y + h)[beside].max():
+            found[int(i)] = ")" if curve > 0 else "("
     return [(character, [i]) for i, character in found.items()]
 
 

@@ -463,6 +463,18 @@ def test_a_red_ring_around_a_number_is_no_0(reader, number):
     assert (record["text"], record["unsure"]) == (number, False)
 
 
+@pytest.mark.parametrize("number", ["1", "4", "57", "203"])
+@pytest.mark.parametrize("start", [0, 120, 250])
+def test_a_ring_that_is_not_closed_is_no_0(reader, number, start):
+    coverage = compose.number(number, (220, 420), 60, pen=6, x=100, y=80)
+    columns = np.flatnonzero(coverage.max(axis=0) > 0.5)
+    page = (coverage * 255).astype(np.uint8)
+    middle, radii = (int(columns[0] + columns[-1]) // 2, 110), (int(columns[-1] - columns[0]) // 2 + 45, 70)
+    cv2.ellipse(page, middle, radii, 0, start, start + 325, 255, 6, cv2.LINE_AA)
+    (record,) = reader.read([compose.write(page / 255, compose.paper(page.shape))])
+    assert (record["text"], record["unsure"]) == (number, False)
+
+
 def small_numbers(mnist, sheet, height):
     """Four numbers of MNIST's digits, `height` pixels high, on a page in portrait. Returns (image, the numbers)."""
     coverage, numbers = np.zeros(sheet.shape[:2]), []

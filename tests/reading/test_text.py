@@ -198,6 +198,9 @@ def written(text, slant=0.0):
         ("(0)", "0"),
         ("(0171) 29", "0171 29"),
         ("3(1911)", "3 1911"),
+        ("1) 39", "1 39"),
+        ("2)415", "2 415"),
+        ("12) 60", "12 60"),
     ],
 )
 def test_a_sign_separates_and_is_no_digit(reader, text, wanted):
