@@ -82,6 +82,10 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in arguments.names if name not in FIGURES]
     if unknown:
         parser.error(f"there is no figure named {printable(unknown[0])}; choose from {', '.join(FIGURES)}")
+    for option in ("photo", "image"):  # each is for one figure
+        using = [name for name, needs in FIGURES.items() if option in needs]
+        if getattr(arguments, option) is not None and set(using).isdisjoint(arguments.names or FIGURES):
+            parser.error(f"--{option} is not for what is to be drawn; it is for {', '.join(using)}")
     if arguments.show:
         check_display()
     inputs = Inputs(arguments.model or DEFAULT_MODEL, arguments.data, arguments.photo or EXAMPLE_PHOTO, arguments.image or 0)

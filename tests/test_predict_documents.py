@@ -109,6 +109,17 @@ def test_output_never_replaces_an_image(folder, capsys):
     assert image.read_bytes() == (folder / "a.png").read_bytes() and capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_output_stays_as_it_was_where_nothing_could_be_read(folder, ending):
+    path = folder / f"answers.{ending}"
+    path.write_text("of yesterday\n")
+    with pytest.raises(UserError, match=f"No image could be read, so .*answers.{ending} stays as it was"):
+        predict.main([str(folder / "mistyped.png"), "--output", str(path)])
+    assert path.read_text() == "of yesterday\n"
+    assert predict.main([str(folder / "mistyped.png"), "--output", str(folder / f"new.{ending}")]) == 2
+    assert "mistyped.png does not exist" in (folder / f"new.{ending}").read_text()
+
+
 def test_output_is_whole_or_not_at_all(folder, capsys):
     path = folder / "answers.csv"
     path.write_text("of yesterday\n")

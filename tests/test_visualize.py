@@ -71,6 +71,13 @@ def test_unknown_name_is_refused_with_the_known_ones(arguments, tmp_path, capsys
     assert not (tmp_path / "figures").exists()
 
 
+def test_an_option_that_no_figure_needs_is_refused(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        visualize.main([*arguments, "--output-dir", str(tmp_path / "figures"), "predictions", "--image", "5"])
+    assert end.value.code == 2 and "--image is not for what is to be drawn; it is for feature_maps" in capsys.readouterr().err
+    assert not (tmp_path / "figures").exists()
+
+
 def test_figures_whose_files_are_missing_are_left_out_and_named(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(visualize, "DEFAULT_MODEL", tmp_path / "nowhere.keras")
     assert visualize.main([*arguments[2:], "--output-dir", str(tmp_path)]) == 1
@@ -98,7 +105,7 @@ def test_what_is_asked_for_by_name_is_not_left_out(arguments, tmp_path):
         (["--model", "nowhere.keras"], "there is no model"),
         (["--data", "nowhere.npz"], "there is no data set"),
         (["--photo", "nowhere.jpg"], "nowhere.jpg does not exist"),
-        (["--output-dir", __file__], "cannot write"),
+        (["--output-dir", __file__], "is a file, not a folder"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(changed, message, arguments, tmp_path):

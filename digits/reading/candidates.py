@@ -37,6 +37,7 @@ DOT_SIZE = 0.7  # a dot is at least this large, in stroke widths
 MOST_PIECES = 5  # a digit is at most this many pieces, or whole strokes, however often they were cut
 WIDEST = 1.7  # times as wide as high: no digit is wider
 MOST_CANDIDATES = 2000  # per version of an image: a page of numbers; see also strokes.MOST_STROKES
+MOST_IN_CLUTTER = 200  # ... of one with more clutter than paper with writing has: with --single alone is it read
 
 
 class Candidate(NamedTuple):
@@ -267,6 +268,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
     lines: list[Line] = []
     ink = inks.find_ink(image, invert)
     soft = inks.is_soft(ink)
+    most = MOST_CANDIDATES if ink.clutter <= inks.MOST_CLUTTER else MOST_IN_CLUTTER
     shape = image.shape[:2] if full_size is None else full_size[::-1]
     enlarge = np.diag(np.divide(shape, image.shape[:2])[::-1])
     found = propose_versions(ink, invert)
@@ -297,9 +299,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             dots = find_dots(spans, height) & [not piece[2] and not piece[3] for piece in pieces]
             heights = (spans[:, 3] - spans[:, 1]) / height
             lines.append(Line(version, cost, heights, original_boxes(spans, matrix, shape), dots, words, marks, lost))
-            for mask, span, candidate in propose_runs(
-                strokes, pieces, spans, words, height, start + MOST_CANDIDATES - len(candidates)
-            ):
+            for mask, span, candidate in propose_runs(strokes, pieces, spans, words, height, start + most - len(candidates)):
                 first, last = candidate.first, candidate.last
                 own = [i for i, *_ in pieces[first : last + 1]]
                 images.append(mnist_normalise(mask))
@@ -323,7 +323,7 @@ def find_candidates(image: np.ndarray, invert: str = "auto", full_size: tuple[in
             found_at.append(around)
             candidates.append(whole._replace(unclear=many > MOST_WHOLE_COST or (soft and not thin)))
         boxes.append(original_boxes(found_at, matrix, shape))
-        crowded = crowded or (len(strokes.areas) >= MOST_STROKES and not one_digit) or len(candidates) - start >= MOST_CANDIDATES
+        crowded = crowded or (len(strokes.areas) >= MOST_STROKES and not one_digit) or len(candidates) - start >= most
     if not candidates:
         images.append(np.zeros((28, 28), np.uint8))
         boxes.append(np.array([[0, 0, shape[1], shape[0]]]))

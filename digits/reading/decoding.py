@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from digits.reading.candidates import Layout, find_candidates
+from digits.reading.ink import MOST_CLUTTER
 from digits.reading.records import LEAST_CONFIDENCE, make_record
 from digits.reading.words import (
     CUT_COST,
@@ -28,7 +29,6 @@ from digits.reading.words import (
 )
 
 MIN_CONFIDENCE = 0.85  # a number below this confidence is unsure; chosen on handwriting kept for development
-MOST_CLUTTER = 0.3  # an image with more beside its ink than this (see `ink.Ink`) is a photograph
 CLUTTERED = 0.5  # chance that the one digit in such an image is what was found
 THICKEST = 0.6  # a digit's strokes and filled loops are thinner, in lengths of its longer side
 THICKEST_ONE = 0.48  # ... and a 1, which is a stroke alone

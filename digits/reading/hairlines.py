@@ -21,6 +21,7 @@ RULE = 0.7  # of the least strength of a hairline: a ruled line is followed wher
 LEAST_DENSE = 0.6  # of a ruled line is seen, at least
 FAINT = 0.85  # of the least strength of ink: what is as high as a digit, and not fainter than this, may be ink
 ALIKE = 0.6, 1.6  # heights of the other strokes: what is as high as a digit
+FAINT_LINE = 2.5  # heights of the writing long is a line that is no digit
 MOST_BROKEN = 3  # writing is at most so many times as high as its largest bold stroke
 
 
@@ -68,7 +69,8 @@ def add_faint_strokes(strength: np.ndarray, strokes: Strokes, least: float) -> n
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(weak.astype(np.uint8), connectivity=8)
     height = quantile(np.repeat(strokes.boxes[:, 3], strokes.boxes[:, 3]), 0.5)  # most of the writing is as high as this
     keep = (boxes[:, 3] > ALIKE[0] * height) & (boxes[:, 2:4].max(axis=1) < ALIKE[1] * height)
-    for joined in (labels[~beside], labels[[0, -1]], labels[:, [0, -1]]):  # what runs out of the image is no digit
+    lines = find_broken_lines(strength > RULE * least, int(FAINT_LINE * height))
+    for joined in (labels[~beside], labels[lines], labels[[0, -1]], labels[:, [0, -1]]):  # what runs out of the image is no digit
         keep[joined] = False
     keep[0] = False
     return mask | keep[labels] if 0 < keep.sum() <= 2 + len(strokes.areas) else None

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.reading.borders import touched_sides
 from digits.reading.hairlines import find_broken_lines
 from digits.reading.image_statistics import border_share, halve, hysteresis, measure_clutter, noise_level, otsu, quantile
 from digits.reading.objects import count_strokes, without_objects
 from digits.reading.paper import MIN_CONTRAST, background, background_of_small, reduce
 from digits.reading.sheet import paint_over_desk
-from digits.reading.strokes import label_strokes, stroke_width, touched_sides
+from digits.reading.strokes import label_strokes, stroke_width
 
 LONG_SIDE = 1000  # px; bigger photographs are reduced to this: a digit needs about 30 px, not 1000
 FINE_SIDE = 2000  # ... or to this, where the writing is small: a page
@@ -37,6 +38,7 @@ LOW = 0.65  # ink this faint, against the threshold, belongs to a stroke that is
 LOW_ENLARGED = 0.8  # ... in an enlarged bitmap, where the rim of each stroke is as faint as this
 PLAIN_BORDER = 0.15  # of the image's border is ink: less is a stroke or two that run out of the image
 PLAIN_PAPER = 0.2  # clutter; with more the image is hardly paper with something on it
+MOST_CLUTTER = 0.3  # ... and with more than this it is a photograph
 MOST_TEXTURE = 2  # times as many strokes as before: with more, what was thick has a texture, and is no shadow on writing
 TWO_TONES = 0.06  # an image whose two halves are as even as this is a drawing or a clean scan
 COLOURED = 0.02  # apart are the shares of the channels in the ink, at least, where the image has colour

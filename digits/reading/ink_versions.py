@@ -8,20 +8,27 @@ Which version is right is left to the network: the one that is made of digits. N
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from digits.reading import frames, ruled_paper
+from digits.reading.borders import (
+    drop_border,
+    drop_frame,
+    drop_lines_through,
+    find_folds,
+    find_outer_ones,
+    standing_on,
+    touched_sides,
+)
 from digits.reading.hairlines import add_faint_strokes, add_hairlines
-from digits.reading.image_statistics import border_share
+from digits.reading.image_statistics import border_share, odd
 from digits.reading.ink import PLAIN_PAPER, Ink, cut_out
 from digits.reading.lines import level_slant
 from digits.reading.paper import BITMAP_SIDE
 from digits.reading.strokes import (
     Strokes,
-    drop_border,
     drop_discs,
-    drop_frame,
-    drop_lines_through,
     drop_specks,
     find_long_bars,
     find_underlines,
@@ -29,9 +36,7 @@ from digits.reading.strokes import (
     keep_strokes,
     label_strokes,
     part_lines,
-    standing_on,
     stroke_width,
-    touched_sides,
     turn,
     with_line_beside,
 )
@@ -45,6 +50,8 @@ BAR_SHAPE = 0.25  # of its length is a bar's width at most
 LONG_BAR_COST, KEPT_LONG_BAR_COST = 1.0, 1.5  # for taking away an underline or very long bar, and for keeping it
 OBJECT_COST, KEPT_OBJECT_COST = 0.2, 2.0  # for taking away what is much thicker than the strokes, and for keeping it
 DROPPED_COST = 7.0  # for taking away what touches the image's border or stands on a line, if it were all of the ink
+MOST_OUTER = 0.5  # of the first or last 1 of a tight crop is kept, at least: else a digit is missing
+FOLD_COST = 12.0  # for a fold from top to bottom to be a 1: with --single alone
 KEPT_COST = 1.0  # for keeping it
 BORDER_COST = 1.5  # ... as a part of one digit
 BAR_COST = 1.5  # for keeping a bar under the writing, or faint lines, or for taking a bar away that may be a digit's
@@ -94,6 +101,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     versions: list[Version] = []
     either = ink.dark is not None and invert == "auto"
     uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
+    ink, lost = without_folds(ink)
+    uncertain += FOLD_COST * folds_of(label_strokes(ink.mask), ink).any()
     kept = 0.0 if ink.thin is None else KEPT_OBJECT_COST
     plain = ink.thin is None and ink.clutter < PLAIN_PAPER
     for strokes, cost in without_print(ink):
@@ -103,6 +112,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             fine = np.array([[1, 0, 0], [0, 1, 0]]) / ink.thin.scale
             thin = versions_of(strokes, ink.thin, fine, cost + OBJECT_COST + uncertain, bars_may_go=True)
             versions += [version._replace(thin=True) for version in thin]
+    versions = [version._replace(lost=version.lost + lost) for version in versions]
     if versions and fills_image(versions[0].strokes):
         everything = drop_specks(label_strokes(ink.mask))
         if len(everything.areas) > len(versions[0].strokes.areas):
@@ -111,8 +121,42 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
         for half in (ink.dark, ~ink.dark):
             strokes = drop_specks(label_strokes(half))
             cost = EITHER_COST * border_share(half) + LONE_FRAME_COST * frames.find_frames(strokes)[0].any()
+            cost += FOLD_COST * folds_of(strokes, ink).any()
             versions.append(Version(strokes, back, cost, one_digit=True))
-    return [version for version in versions if len(version.strokes.areas)]
+    return [without_outer_ones(version, ink) for version in versions if len(version.strokes.areas)]
+
+
+def without_outer_ones(version: Version, ink: Ink) -> Version:
+    """Return a version with what it has lost of the 1s along the left and right side of a tight crop, as far as one can tell."""
+    strokes = label_strokes(ink.mask)
+    ones = keep_strokes(strokes, find_outer_ones(strokes)).labels > 0
+    if not ones.any() or version.strokes.labels.shape != ones.shape or (version.strokes.labels[ones] > 0).mean() > MOST_OUTER:
+        return version
+    return version._replace(lost=version.lost + float(np.count_nonzero(ones) / np.count_nonzero(ink.mask)))
+
+
+def folds_of(strokes: Strokes, ink: Ink) -> np.ndarray:
+    """Return (n,) bool, the folds of the paper among the strokes of an image; a bitmap has none."""
+    return find_folds(strokes) & (max(ink.mask.shape) > BITMAP_SIDE * ink.scale)
+
+
+def without_folds(ink: Ink) -> tuple[Ink, float]:
+    """Leave out the folds of the paper where there is other ink, with what touches them.
+
+    Returns:
+        (Ink, the share of the other ink that is left out with them).
+    """
+    strokes = label_strokes(ink.mask)
+    folds = folds_of(strokes, ink)
+    if not folds.any():
+        return ink, 0.0
+    lines = keep_strokes(strokes, folds).labels > 0
+    around = cv2.dilate(lines.astype(np.uint8), np.ones((1, odd(2 * stroke_width(lines))))) > 0
+    mask = ink.mask & ~around
+    if not mask.any():
+        return ink, 0.0
+    thin = ink.thin and without_folds(ink.thin)[0]
+    return ink._replace(mask=mask, strength=np.where(around, 0, ink.strength), thin=thin), standing_on(strokes, folds)[0]
 
 
 def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_may_go: bool) -> list[Version]:
@@ -125,9 +169,12 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
         bars_may_go: whether underlines and very long bars may be no writing.
     """
     versions, lost = [], 0.0
-    without_lines, on_lines, high = drop_lines_through(strokes)
+    folds = folds_of(strokes, ink)
+    without_lines, on_lines, high = drop_lines_through(keep_strokes(strokes, ~folds))
     if len(without_lines.areas) or strokes.areas.sum() < np.count_nonzero(ink.mask):  # else one may be a 1 that fills its crop
-        strokes, cost, lost = without_lines, cost + DROPPED_COST * on_lines, high
+        strokes, cost, lost = without_lines, cost + DROPPED_COST * on_lines, high + standing_on(strokes, folds)[1]
+    elif folds.any():
+        cost += FOLD_COST
     inner, dropped = drop_border(drop_discs(strokes), ink.mask.shape)
     kept = drop_specks(inner)
     if len(kept.areas) == 0:

@@ -16,6 +16,9 @@ STACKED_SIZE = 0.4  # a piece above or below a digit may be another digit, where
 WORD_GAP = 0.3  # a gap between words is wider than the line's usual gap by this much, in heights of the line
 MOST_GAP = 0.6  # ... but by no more than this has it to be wider, however uneven the gaps are
 LONE_GAP = 1.5  # ... or wider than this, where there is no other gap to compare it with
+EVEN_GAP = 1.0  # digits in the boxes of a form stand apart evenly, by this much at most, in heights of the line
+UNEVEN_GAP = 0.6  # ... and no gap between them is wider than another one by more than this
+DIGIT_WIDTH = 0.6  # of its height is a digit wide; a 1 stands in the middle of its place
 
 
 def group_lines(boxes: np.ndarray) -> list[np.ndarray]:
@@ -102,14 +105,14 @@ def split_words(spans: np.ndarray, height: float) -> list[tuple[int, int]]:
     apart = gaps[gaps > 0]
     if len(apart) == 0:
         return [(0, len(spans) - 1)]
-    usual = quantile(apart, 0.5)  # digits in the boxes of a form stand apart evenly
+    usual = min(quantile(apart, 0.5), EVEN_GAP, float(apart.min()) + UNEVEN_GAP)
     if (far := np.flatnonzero(gaps > usual + LONE_GAP) + 1).size:  # columns, each with a spacing of its own
         starts, ends = [0, *far.tolist()], [*far.tolist(), len(spans)]
         parts = ((start, split_words(spans[start:end], height)) for start, end in zip(starts, ends))
         return [(start + first, start + last) for start, words in parts for first, last in words]
     spread = quantile(np.abs(apart - usual), 0.5)
     wide = usual + min(max(WORD_GAP, 4 * spread), MOST_GAP) if len(apart) > 1 else LONE_GAP
-    narrow = np.maximum(usual - (spans[:, 2] - spans[:, 0]) / height, 0) / 2  # a 1 stands in the middle of its place
+    narrow = np.maximum(min(usual, DIGIT_WIDTH) - (spans[:, 2] - spans[:, 0]) / height, 0) / 2
     gaps -= narrow[1:] + narrow[:-1]
     ends = [*np.flatnonzero(gaps > wide).tolist(), len(spans) - 1]
     return list(zip([0] + [end + 1 for end in ends[:-1]], ends))

@@ -224,7 +224,7 @@ class ImageReader:
 
 def _complete(record, layout, reading):
     """Put a reading of `DigitReader` into the record of its page. Returns what the network saw of each digit."""
-    from digits.reading.decoding import MOST_CLUTTER
+    from digits.reading.ink import MOST_CLUTTER
 
     images = reading.pop("images")
     name = printable(record["file"] or "the image")

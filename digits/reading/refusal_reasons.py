@@ -6,8 +6,8 @@ reason(layout, record)                                      # "Too little of thi
 
 import numpy as np
 
-from digits.reading import decoding
 from digits.reading.candidates import Layout
+from digits.reading.ink import MOST_CLUTTER
 from digits.reading.records import describe
 from digits.support.messages import percent
 
@@ -42,7 +42,7 @@ def reason(layout: Layout, record: dict) -> str:
     """Return, as a sentence, why nothing was read of a layout; `record` is what came of it."""
     if not layout.lines:
         return "No ink was found: nothing stands out from its paper."
-    if layout.clutter > decoding.MOST_CLUTTER:
+    if layout.clutter > MOST_CLUTTER:
         return "What lies around these strokes is no plain paper: this looks like a photograph of things, not like writing."
     boxes = "Each box shows the digit that it resembles most, and how sure the network is of it."
     if record["guess"]:

@@ -44,6 +44,7 @@ PLUS = 0.8  # heights of the line; what is higher is a 4: in few pixels its loop
 LEAST_CORNER, MOST_CORNER = 0.01, 0.06  # of a plus's ink lies between its bars: with more it may be a 4, with most it is
 POINT, COMMA = 0.35, 0.55  # heights of the line: a point is smaller, a comma lower
 RAISED = 0.6  # heights of the digits: the ring of a degree or a % is smaller; a degree's ends above
+BELOW = 0.5  # heights of the line below its digits ends a comma, at most
 FOOT = 0.4  # of a digit's height: beside this part of it stands a point
 ONE_HEIGHT = 0.7  # what is lower than this, in heights of the line, is no digit between two others
 
@@ -112,11 +113,12 @@ def find_signs(strokes: Strokes, line: np.ndarray, specks: np.ndarray) -> tuple[
         else:
             rest.append(i)
     x0, x1 = upright[tall, 0].min(), (upright[tall, 0] + upright[tall, 2]).max()
-    for box in specks:
-        x = box[0] + shift(usual, box[1] + box[3] / 2)
-        moved = np.array([x, *box[1:]])
-        if x0 < x and x + box[2] < x1 and (character := name_dot(moved, upright[tall], feet[tall], height)):
-            signs.append(Sign(character, tuple(box.tolist())))
+    top, bottom = upright[tall, 1].min(), (upright[tall, 1] + upright[tall, 3]).max() + BELOW * height
+    moved = specks + np.outer(shift(usual, specks[:, 1] + specks[:, 3] / 2), (1, 0, 0, 0))
+    inside = (x0 < moved[:, 0]) & (moved[:, 0] + moved[:, 2] < x1) & (top < moved[:, 1]) & (moved[:, 1] + moved[:, 3] < bottom)
+    for i in np.flatnonzero(inside):
+        if character := name_dot(moved[i], upright[tall], feet[tall], height):
+            signs.append(Sign(character, tuple(specks[i].tolist())))
     if all(sign.character == "/" for sign in signs):
         slashes = find_date(tall, set(straight), strokes)
         doubtful = any(straight[i] < SURELY_LONGER for i in slashes)

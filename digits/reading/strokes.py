@@ -1,7 +1,7 @@
-"""Pen strokes: connected ink, its width, what of it is dirt or frame, and where it may be cut.
+"""Pen strokes: connected ink, its width, what of it is dirt or a bar, and where it may be cut.
 
     strokes = label_strokes(mask)                   # (h, w) bool, the ink of an image
-    strokes = drop_specks(drop_border(strokes, mask.shape)[0])
+    strokes = drop_specks(strokes)
 
 Pure functions from array to array; NumPy and OpenCV only.
 """
@@ -12,10 +12,8 @@ import cv2
 import numpy as np
 
 from digits.reading.image_statistics import odd, quantile
-from digits.reading.lines import group_lines
 
 MOST_STROKES = 400  # per image: a page of numbers; a photograph of foliage must not cost seconds
-THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
 LONG = 4.0  # times as long as most strokes, and half as many as any other
 STICKS_OUT = 0.25  # of the width of the writing above it: an underline, and not the foot of a 2
 UNDERLINE = 1.3  # heights of the writing; a bar that is longer is no digit's
@@ -75,89 +73,6 @@ def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
     number = np.zeros(len(keep) + 1, np.int32)
     number[1:][keep] = np.arange(1, keep.sum() + 1)
     return Strokes(strokes.boxes[keep], strokes.areas[keep], number[strokes.labels])
-
-
-def drop_frame(strokes: Strokes) -> Strokes:
-    """Drop what lies along the frame of an image with all its length: no pen stroke, but something half outside the image."""
-    edges = np.zeros(len(strokes.areas) + 1, int)
-    for edge in (strokes.labels[0], strokes.labels[-1], strokes.labels[:, 0], strokes.labels[:, -1]):
-        edges = np.maximum(edges, np.bincount(edge, minlength=len(edges)))
-    return keep_strokes(strokes, edges[1:] <= 0.85 * strokes.boxes[:, 2:].max(axis=1, initial=0))
-
-
-def drop_lines_through(strokes: Strokes) -> tuple[Strokes, float, float]:
-    """Drop thin straight lines from one side of an image to the other: printed ones, where others were.
-
-    Returns:
-        (Strokes, and what `standing_on` says of these lines).
-    """
-    sides = touched_sides(strokes.boxes, strokes.labels.shape)
-    through = (sides[0] & sides[2]) | (sides[1] & sides[3])
-    length, breadth = strokes.boxes[:, 2:].max(axis=1, initial=0), strokes.boxes[:, 2:].min(axis=1, initial=0)
-    lines = through & (strokes.areas < THINNEST_THROUGH * length**2) & (breadth < 0.1 * length)
-    return keep_strokes(strokes, ~lines), *standing_on(strokes, lines)
-
-
-def standing_on(strokes: Strokes, lines: np.ndarray) -> tuple[float, float]:
-    """Tell what stands on straight lines, (n,) bool of the strokes, and is one stroke with them.
-
-    Returns:
-        (its share of the ink besides these lines; the same, or 0.0 where nothing of it is half as high as the other strokes).
-    """
-    on_lines, farthest = 0.0, 0.0
-    for i in np.flatnonzero(lines):
-        x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
-        points = np.argwhere(mask).astype(np.float32)
-        down, right, *middle = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel()
-        aside = np.abs((points - middle) @ (right, -down))
-        on_lines += np.count_nonzero(aside > stroke_width(mask) + 1)
-        farthest = max(farthest, float(aside.max()))
-    share = on_lines / max(1.0, on_lines + float(strokes.areas[~lines].sum()))
-    return share, share if farthest > 0.5 * strokes.boxes[~lines, 3].max(initial=0) else 0.0
-
-
-def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
-    """Drop what runs into the frame of an image beside digits that do not.
-
-    What touches the frame is a shadow, a table or a neighbour; but where an image is cropped tightly its digits
-    touch, too: strokes that are as large as the ones that stand free stay, and so does all when none stands free.
-
-    Args:
-        strokes: Strokes.
-        shape: (h, w) of the image.
-
-    Returns:
-        (Strokes, share of the ink that was dropped).
-    """
-    if len(strokes.areas) == 0:
-        return strokes, 0.0
-    strokes = drop_frame(strokes)
-    if len(strokes.areas) == 0:
-        return strokes, 1.0
-    _, _, width, height = strokes.boxes.T
-    sides = touched_sides(strokes.boxes, shape)
-    free = ~sides.any(axis=0)
-    extent = np.maximum(width, height)
-    if not free.any() or (extent[free].max() < 0.25 * extent.max() and not is_writing(strokes.boxes[free], shape)):
-        return strokes, 0.0
-    main = extent[free].max()
-    alike = (height > 0.5 * main) & (height < 1.8 * main) & (width < 6 * main)
-    alike &= ~(sides[0] & sides[2]) & ~(sides[1] & sides[3])
-    keep = free | alike
-    return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
-
-
-def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) -> np.ndarray:
-    """Return (4, n) bool: which strokes touch the left, upper, right and lower side of an image of `shape` (h, w)."""
-    x, y, width, height = boxes.T
-    return np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
-
-
-def is_writing(boxes: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Tell whether strokes are a line of writing, however small beside an object at the frame: three or more of one height."""
-    high = boxes[boxes[:, 3] > 0.5 * boxes[:, 3].max()]
-    return len(high) >= 3 and high[:, 3].max() > 0.03 * min(shape) and max(map(len, group_lines(high))) >= 3
 
 
 def drop_specks(strokes: Strokes) -> Strokes:

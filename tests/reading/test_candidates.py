@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import compose
-from digits.reading import candidates, frames, ink, lines, mnist_format, ruled_paper, strokes
+from digits.reading import borders, candidates, frames, ink, lines, mnist_format, ruled_paper, strokes
 from digits.reading.decoding import DigitReader
 
 SIZE = (160, 200)
@@ -185,7 +185,7 @@ def test_specks_and_what_runs_off_the_frame_are_dropped():
     image[20:22, 20:22] = 30
     image[118:, :20] = 60
     found = strokes.label_strokes(ink.find_ink(image).mask)
-    kept = strokes.drop_specks(strokes.drop_border(found, SIZE)[0])
+    kept = strokes.drop_specks(borders.drop_border(found, SIZE)[0])
     assert len(found.areas) == 3 and len(kept.areas) == 1
     assert overlap(kept.labels > 0, wanted) > 0.8
 

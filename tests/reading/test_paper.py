@@ -475,6 +475,48 @@ def test_a_ring_that_is_not_closed_is_no_0(reader, number, start):
     assert (record["text"], record["unsure"]) == (number, False)
 
 
+def folded(size, width, depth, lean=0.0):
+    """A sheet with a fold from top to bottom: `width` pixels, darker by `depth`, leaning by `lean` of its height."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    place = 0.72 * size[1] + lean * (rows - size[0] / 2)
+    shade = depth * np.exp(-(((columns - place) / (width / 2)) ** 2))
+    sheet = compose.paper(size, grain=1.5, generator=np.random.default_rng(3)) * (1 - shade[..., None])
+    return np.clip(sheet, 0, 255).astype(np.uint8)
+
+
+FOLDS = [(3, 0.3, 0.0), (8, 0.25, 0.01), (30, 0.2, 0.03), (70, 0.3, -0.05)]
+
+
+@pytest.mark.parametrize(("width", "depth", "lean"), FOLDS)
+def test_a_fold_of_the_paper_is_no_1(reader, width, depth, lean):
+    (record,) = reader.read([folded((600, 800), width, depth, lean)])
+    assert record["text"] == ""
+
+
+@pytest.mark.parametrize(("width", "depth", "lean"), FOLDS)
+@pytest.mark.parametrize("number", ["358", "7", "2047"])
+def test_a_fold_beside_a_number_is_no_1(reader, number, width, depth, lean):
+    coverage = compose.number(number, (600, 800), 80, pen=7, x=90, y=220)
+    (record,) = reader.read([compose.write(coverage, folded((600, 800), width, depth, lean))])
+    assert (record["text"], record["unsure"]) == (number, False)
+
+
+@pytest.mark.parametrize("side", [224, 400])
+def test_a_1_that_fills_its_crop_is_no_fold(reader, side):
+    """Beside other digits as high, or in an image no wider than itself; with --single in any."""
+    coverage = np.zeros((side, 2 * side))
+    for k, digit in enumerate((1, 4, 7)):
+        compose.draw(coverage, digit, round((0.05 + 0.6 * k) * side), -4, side + 8, width=0.5 * side, pen=side // 10)
+    (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+    assert record["text"] == "147"
+    alone = np.zeros((side, side // 3))
+    cv2.line(alone, (side // 6, 0), (side // 6, side), 1.0, side // 10)
+    (record,) = reader.read([compose.write(alone, compose.paper(alone.shape))])
+    assert record["text"] == "1"
+    (record,) = reader.read([folded((side, side), side / 10, 0.6)], single=True)
+    assert record["text"] == "1"
+
+
 def small_numbers(mnist, sheet, height):
     """Four numbers of MNIST's digits, `height` pixels high, on a page in portrait. Returns (image, the numbers)."""
     coverage, numbers = np.zeros(sheet.shape[:2]), []

@@ -360,6 +360,24 @@ def test_ones_that_are_curved_alike_are_no_brackets(reader, number):
     assert record["text"] == number and not record["separators"]
 
 
+@pytest.mark.parametrize(
+    ("places", "wanted"),
+    [
+        ([("8", 0), ("8", 4)], "8 8"),  # two cells of a table; where they begin, in heights
+        ([("2", 0), ("6", 3.5), ("5", 7)], "2 6 5"),
+        ([("25", 0), ("6", 3), ("8", 6), ("24", 9)], "25 6 8 24"),
+        ([("4", 0), ("9", 1.4), ("1", 2.8), ("7", 4.2)], "4917"),  # the boxes of a form
+    ],
+)
+def test_what_stands_far_apart_is_not_joined(reader, places, wanted):
+    coverage = np.zeros((180, 900))
+    for number, place in places:
+        for k, digit in enumerate(number):
+            compose.draw(coverage, int(digit), round(40 + 60 * (place + 0.85 * k)), 60, 60, pen=6)
+    record = read(reader, coverage)
+    assert (record["text"], record["unsure"]) == (wanted, False)
+
+
 def test_a_minus_is_told(reader):
     record = read(reader, written("-58"))
     assert record["text"] == "58" and record["separators"][0]["sign"] == "-" and record["separators"][0]["after"] == -1
