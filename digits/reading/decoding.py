@@ -41,6 +41,7 @@ LEFT_OUT_EVIDENCE = -2.0  # what a word that may be a number says for one, at le
 COLUMN_EVIDENCE = -2.5  # ... for each of its digits, where it stands among numbers in a column
 LOWEST, AS_HIGH = 0.5, 0.8  # of the highest digit read: a word that may be a number is higher, or in a column of numbers
 MOST_LOST = 0.05  # of the ink stands on lines that were taken away: with more a digit may be missing
+MOST_ONES = 2  # digits: a longer text of ones alone is rather a fence, tiles, or a tally
 LINE_COST = 0.3  # for each line: one slanted line is likelier than a staircase
 
 
@@ -184,7 +185,8 @@ def choose_numbers(layout: Layout, digits: list[int], confidences: list[float]) 
     weights = {version: math.exp(VERSION_SHARPNESS * (costs[best] - costs[version])) for version in words if numbers[version]}
     agreed = sum(weight for version, weight in weights.items() if texts[version] == texts[best]) / sum(weights.values())
     lost = next(line.lost for line in layout.lines if line.version == best)
-    if lost > MOST_LOST or leaves_out_digits(layout, numbers[best], words[best]):
+    many_ones = set(texts[best]) == {1} and len(texts[best]) > MOST_ONES
+    if many_ones or lost > MOST_LOST or leaves_out_digits(layout, numbers[best], words[best]):
         agreed *= math.exp(-UNCLEAR_DOUBT)
     share = agreed ** (1 / len(numbers[best]))  # the confidence of the text is the product of its numbers'
     return [number._replace(confidence=number.confidence * share) for number in numbers[best]], words[best]

@@ -517,6 +517,17 @@ def test_a_1_that_fills_its_crop_is_no_fold(reader, side):
     assert record["text"] == "1"
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_fence_or_tally_is_not_surely_a_number(reader, rows):
+    coverage = np.zeros((60 + 130 * rows, 420))
+    for row in range(rows):
+        for column in range(6):
+            place = 50 + 60 * column, 60 + 130 * row
+            cv2.line(coverage, place, (place[0] + 4 - 2 * (column % 3), place[1] + 80), 1.0, 7, cv2.LINE_AA)
+    (record,) = reader.read([compose.write(coverage, compose.paper(coverage.shape))])
+    assert record["unsure"] or not record["text"]
+
+
 def small_numbers(mnist, sheet, height):
     """Four numbers of MNIST's digits, `height` pixels high, on a page in portrait. Returns (image, the numbers)."""
     coverage, numbers = np.zeros(sheet.shape[:2]), []
