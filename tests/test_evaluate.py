@@ -129,7 +129,7 @@ def test_record_of_another_model_is_reported(model_path, data_path, tmp_path, ca
         ("--model", "nowhere.keras", "there is no model"),
         ("--data", "nowhere.npz", "there is no data set"),
         ("--data", __file__, "is not a data set"),
-        ("--output-dir", __file__, "cannot write"),
+        ("--output-dir", __file__, "is a file, not a folder"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(option, value, message, model_path, data_path, tmp_path):
