@@ -101,8 +101,8 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
     versions: list[Version] = []
     either = ink.dark is not None and invert == "auto"
     uncertain = EITHER_COST * (0.3 + border_share(ink.mask)) if either else 0.0
-    ink, lost = without_folds(ink)
-    uncertain += FOLD_COST * folds_of(label_strokes(ink.mask), ink).any()
+    ink, all_ink, lost = without_folds(ink)
+    uncertain += FOLD_COST * folds_of(all_ink, ink).any()
     kept = 0.0 if ink.thin is None else KEPT_OBJECT_COST
     plain = ink.thin is None and ink.clutter < PLAIN_PAPER
     for strokes, cost in without_print(ink):
@@ -114,7 +114,7 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             versions += [version._replace(thin=True) for version in thin]
     versions = [version._replace(lost=version.lost + lost) for version in versions]
     if versions and fills_image(versions[0].strokes):
-        everything = drop_specks(label_strokes(ink.mask))
+        everything = drop_specks(all_ink)
         if len(everything.areas) > len(versions[0].strokes.areas):
             versions.append(Version(everything, back, BORDER_COST + uncertain, one_digit=True))
     if invert == "auto" and ink.dark is not None:
@@ -123,16 +123,21 @@ def propose_versions(ink: Ink, invert: str = "auto") -> list[Version]:
             cost = EITHER_COST * border_share(half) + LONE_FRAME_COST * frames.find_frames(strokes)[0].any()
             cost += FOLD_COST * folds_of(strokes, ink).any()
             versions.append(Version(strokes, back, cost, one_digit=True))
-    return [without_outer_ones(version, ink) for version in versions if len(version.strokes.areas)]
+    versions = [version for version in versions if len(version.strokes.areas)]
+    ones = find_outer_ones(all_ink)
+    return without_outer_ones(versions, all_ink, ones) if ones.any() else versions
 
 
-def without_outer_ones(version: Version, ink: Ink) -> Version:
-    """Return a version with what it has lost of the 1s along the left and right side of a tight crop, as far as one can tell."""
-    strokes = label_strokes(ink.mask)
-    ones = keep_strokes(strokes, find_outer_ones(strokes)).labels > 0
-    if not ones.any() or version.strokes.labels.shape != ones.shape or (version.strokes.labels[ones] > 0).mean() > MOST_OUTER:
-        return version
-    return version._replace(lost=version.lost + float(np.count_nonzero(ones) / np.count_nonzero(ink.mask)))
+def without_outer_ones(versions: list[Version], all_ink: Strokes, ones: np.ndarray) -> list[Version]:
+    """Return versions with what those not turned have lost of the `ones`, (n,) bool of all ink, along the sides of a tight crop."""
+    mask = keep_strokes(all_ink, ones).labels > 0
+    share = float(all_ink.areas[ones].sum() / all_ink.areas.sum())
+    return [
+        version._replace(lost=version.lost + share)
+        if version.strokes.labels.shape == mask.shape and (version.strokes.labels[mask] > 0).mean() <= MOST_OUTER
+        else version
+        for version in versions
+    ]
 
 
 def folds_of(strokes: Strokes, ink: Ink) -> np.ndarray:
@@ -140,23 +145,24 @@ def folds_of(strokes: Strokes, ink: Ink) -> np.ndarray:
     return find_folds(strokes) & (max(ink.mask.shape) > BITMAP_SIDE * ink.scale)
 
 
-def without_folds(ink: Ink) -> tuple[Ink, float]:
+def without_folds(ink: Ink) -> tuple[Ink, Strokes, float]:
     """Leave out the folds of the paper where there is other ink, with what touches them.
 
     Returns:
-        (Ink, the share of the other ink that is left out with them).
+        (Ink, its strokes, the share of the other ink that is left out with folds).
     """
     strokes = label_strokes(ink.mask)
     folds = folds_of(strokes, ink)
     if not folds.any():
-        return ink, 0.0
+        return ink, strokes, 0.0
     lines = keep_strokes(strokes, folds).labels > 0
     around = cv2.dilate(lines.astype(np.uint8), np.ones((1, odd(2 * stroke_width(lines))))) > 0
     mask = ink.mask & ~around
     if not mask.any():
-        return ink, 0.0
+        return ink, strokes, 0.0
     thin = ink.thin and without_folds(ink.thin)[0]
-    return ink._replace(mask=mask, strength=np.where(around, 0, ink.strength), thin=thin), standing_on(strokes, folds)[0]
+    ink = ink._replace(mask=mask, strength=np.where(around, 0, ink.strength), thin=thin)
+    return ink, label_strokes(mask), standing_on(strokes, folds)[0]
 
 
 def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_may_go: bool) -> list[Version]:
