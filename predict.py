@@ -206,7 +206,7 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a name must not end the reading
             stream.reconfigure(errors="backslashreplace")
-    count, faults = 0, []
+    count, failed, first_fault = 0, 0, None  # and not all faults: of millions of images all may fail
     first, last = arguments.shard.bounds(sum(len(names) + bool(error) for _, names, error in groups))
     options = {"header": arguments.shard.number == 1} if arguments.format == "csv" else {}  # only the first part has it
     with _progress(last - first, bool(arguments.output)) as progress, _writing(arguments.output, progress) as write:
@@ -217,10 +217,9 @@ def main(argv: list[str] | None = None) -> int:
 
         def watched(records):
             for record in records:
-                nonlocal count
-                count += 1
-                if record["error"]:
-                    faults.append(record["error"])
+                nonlocal count, failed, first_fault
+                count, failed = count + 1, failed + bool(record["error"])
+                first_fault = first_fault or record["error"]
                 if arguments.format in ("text", "csv"):
                     for sentence in [*record["notes"], *([record["error"]] if record["error"] else [])]:
                         tell(sentence)
@@ -231,12 +230,12 @@ def main(argv: list[str] | None = None) -> int:
 
         jobs = itertools.islice(jobs_of(groups, arguments.annotate), first, last)
         WRITERS[arguments.format](watched(many_images.read_images(jobs, settings, tell)), write, arguments.top_k, **options)
-        if faults and len(faults) == count and arguments.output and os.path.exists(arguments.output):
-            why = "" if arguments.format == "csv" else f"{faults[0]} "
+        if first_fault and failed == count and arguments.output and os.path.exists(arguments.output):
+            why = "" if arguments.format == "csv" else f"{first_fault} "
             raise UserError(f"{why}No image could be read, so {printable(arguments.output)} stays as it was.")
-    if faults and arguments.format in ("json", "jsonl"):
-        print(f'predict.py: {len(faults)} of {count} could not be read; "error" says why.', file=sys.stderr)
-    return 0 if not faults else 1 if len(faults) < count else 2
+    if failed and arguments.format in ("json", "jsonl"):
+        print(f'predict.py: {failed} of {count} could not be read; "error" says why.', file=sys.stderr)
+    return 0 if not failed else 1 if failed < count else 2
 
 
 @contextlib.contextmanager
