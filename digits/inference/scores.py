@@ -71,6 +71,25 @@ def label_errors(images: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
     return LABEL_ERRORS if checksum == MNIST_TEST_SHA256 else ()
 
 
+def doubtful_labels(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Find the labels that are probably wrong, by what a network says that has not learned from these images.
+
+    A label is doubtful where another digit gets at least as much as it gets, on average, from the images labelled with it
+    ("confident learning": C. G. Northcutt, L. Jiang, I. L. Chuang, JAIR 70, 2021, section 3.1, the confident joint).
+
+    Args:
+        labels: (N,) integers 0 to 9, each digit at least once.
+        probabilities: (N, 10), each row adding up to 1.
+
+    Returns:
+        (M,) indices, first that whose label is least probable.
+    """
+    read = probabilities.argmax(axis=1)
+    usual = np.array([probabilities[labels == digit, digit].mean() for digit in range(10)])
+    doubtful = np.flatnonzero((read != labels) & (probabilities.max(axis=1) >= usual[read]))
+    return doubtful[np.argsort(probabilities[doubtful, labels[doubtful]], kind="stable")]
+
+
 def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS) -> list[dict]:
     """Group predictions by stated confidence and compare it with how often they are right.
 

@@ -95,6 +95,23 @@ def test_known_wrong_labels_are_those_of_mnist_only():
     assert scores.label_errors(data.x_test[::-1], data.y_test) == ()
 
 
+def test_doubtful_labels_are_those_whose_image_is_surely_another_digit():
+    labels = np.arange(1000) % 10
+    said = np.where(np.arange(1000) % 2, 0.99, 0.95)  # even digits are read with less confidence, on average
+    probabilities = confident(labels, said)
+    probabilities[[20, 35, 51]] = confident([7, 8, 9], [0.985, 0.97, 0.995])  # 0, 5 and 1 by their labels; 9 is as sure as usual
+    probabilities[64] = confident([2], [0.6])[0]  # a 4 that looks a little like a 2
+    assert scores.doubtful_labels(labels, probabilities).tolist() == [51, 35]
+
+
+def test_shipped_doubtful_labels_are_those_of_mnist():
+    data = data_loader.load_mnist()
+    rows = np.loadtxt(data_loader.MNIST_FOLDER / "doubtful_labels.csv", delimiter=",", skiprows=1)
+    images, labels, said, read, instead = rows.T
+    assert np.array_equal(data.y_train[images.astype(int)], labels) and len(set(images)) == len(images)
+    assert (read != labels).all() and (said < instead).all() and (np.diff(said) >= 0).all()
+
+
 def test_absent_digit_does_not_lower_the_averages():
     labels = np.array([0, 1, 2] * 5, np.uint8)
     metrics = scores.measure(no_images(15), labels, confident(labels, np.full(15, 0.95)))
