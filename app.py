@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from digits.support import command_line
 from digits.support.command_line import Parser, number
-from digits.support.messages import UserError, shown
+from digits.support.messages import shown
 
 if TYPE_CHECKING:
     from digits.reading.reader import ImageReader
@@ -42,18 +42,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def load_reader(model_path: str | None) -> ImageReader:
-    """Return an ImageReader that runs the model by LiteRT, so that TensorFlow is never needed. Raises UserError."""
-    from digits.inference import model_files
+    """Return an ImageReader that runs the model by LiteRT, or by Keras, saying why, where that cannot be. Raises UserError."""
     from digits.reading.reader import ImageReader, Settings
 
-    path = model_files.files_of(model_path).keras
-    if not path.is_file():
-        raise UserError(f"there is no model {shown(path)}; train it with `python train.py --model {shown(path)}`.")
-    if obstacle := model_files.litert_obstacle(path):
-        raise UserError(f"{obstacle}; make it with `python export.py --format litert --model {shown(path)}`.")
-    return ImageReader(
-        Settings(model_path, runtime="litert", top_k=10), warn=lambda sentence: print(f"app.py: {sentence}", file=sys.stderr)
-    )
+    return ImageReader(Settings(model_path, top_k=10), warn=lambda sentence: print(f"app.py: {sentence}", file=sys.stderr))
 
 
 def open_browser(address: str) -> None:
@@ -68,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C. Returns the exit status."""
     arguments = parse_arguments(argv)
     import secrets
-    import shlex
 
     from digits.web.corrections import Corrections
     from digits.web.guard import LOOPBACK
@@ -78,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     reader = load_reader(arguments.model)
     host = arguments.host.lower()  # as browsers send it
     token = None if host in LOOPBACK else secrets.token_urlsafe(16)
-    command = f"python train.py --fine-tune --data {shlex.quote(shown(arguments.data))} --model models/mine.keras"
+    words = ["python", "train.py", "--fine-tune", "--data", shown(arguments.data), "--model", "models/mine.keras"]
+    command = command_line.quoted(words)
     app = create_app(reader, Corrections(arguments.data), command, LOOPBACK | {host}, token)
     with listen(arguments.host, arguments.port) as listener:
         where = address(listener) + (f"/?token={token}" if token else "")

@@ -34,6 +34,7 @@ from digits.support.idx import MAX_ARRAY_BYTES, idx_bytes, read_idx
 from digits.support.messages import UserError, printable, reason
 
 MNIST_FOLDER = PROJECT / "data"
+TEST_EVERY = 5  # of a folder of images: one image in so many of each digit is for the test
 
 # The four original files (Y. LeCun, C. Cortes; see data/README.md) and the SHA-256 of their uncompressed bytes.
 MNIST_FILES = {
@@ -201,8 +202,11 @@ def _read_image_folders(folder, complete):
     for class_name, label in _class_folders(complete).items():
         groups = find_images([str(folder / class_name)], recursive=True) if (folder / class_name).is_dir() else []
         paths = [pathlib.Path(parent, name) for parent, names, _ in groups for name in names]
-        if complete and not paths:
-            raise UserError(f"{printable(folder / class_name)} holds no images; each digit needs some.")
+        if complete and len(paths) < TEST_EVERY:
+            raise UserError(
+                f"{printable(folder / class_name)} holds {len(paths)} image{'s' * (len(paths) != 1)}; each digit needs "
+                f"{TEST_EVERY} at least, of which one is for the test."
+            )
         for number, path in enumerate(paths):
             if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
@@ -210,7 +214,7 @@ def _read_image_folders(folder, complete):
             if not images[-1].any():
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(label)
-            test.append(number % 5 == 4 and label != NOT_A_DIGIT)
+            test.append(number % TEST_EVERY == TEST_EVERY - 1 and label != NOT_A_DIGIT)
     if not images:
         raise UserError(f"{printable(folder)} holds no images; put some of a digit into the sub-folder of its name.")
     x, y, held_out = np.stack(images), np.array(labels, np.uint8), np.array(test)
@@ -267,6 +271,8 @@ def _checked_dataset(arrays, source, complete=True):
             refuse(f"x_{part} is {x.dtype}; it must be uint8, 0 (paper) to 255 (ink).")
         if y.shape != (len(x),):
             refuse(f"y_{part} has shape {y.shape}; {len(x)} images need {len(x)} labels, one integer each.")
+        if len(blank := np.flatnonzero(~x.any(axis=(1, 2)))):
+            refuse(f"x_{part}[{blank[0]}] shows no ink; remove it, and its label.")
         if y.dtype.kind not in "iu":
             refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
         labels = [*range(NUM_CLASSES)] + [NOT_A_DIGIT] * (not complete and part == "train")

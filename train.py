@@ -13,8 +13,8 @@ after an interruption is in NAME.checkpoint.npz, written after each epoch. The s
 the same package versions, gives the same weights, interrupted or not. The test images are never looked at.
 
 --fine-tune needs a handful of images, and not of every digit; negatives go into the sub-folder no_digit/. They are mixed
-with MNIST, so that the model forgets little. If it then reads no more of them, and none with more confidence, it is not saved,
-and the exit status is 1.
+with MNIST, so that the model forgets little. If it reads no more of your images than before, and is sure of no more, it is not
+saved, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from digits.inference import model_files
@@ -45,7 +44,7 @@ PRESETS = {
     "quick": {"epochs": 4, "learning_rate": 3e-3, "synthetic_share": 0.12, "negatives_share": 0.12},
     "mnist": {"epochs": 18, "learning_rate": 3e-3, "synthetic_share": 0.0, "negatives_share": 0.0},
 }
-# Of a fine-tuning: an epoch is short, of so many of MNIST's images, so that there are several to choose from.
+# Of a fine-tuning: an epoch is of so many of MNIST's images, and takes seconds.
 FINE_TUNING = {"epochs": 8, "learning_rate": 5e-4, "synthetic_share": 0.12, "negatives_share": 0.12, "mnist_images": 5400}
 
 
@@ -68,7 +67,7 @@ def make_parser() -> Parser:
     add("--batch-size", type=count, default=128, metavar="N", help="images per step, over all devices (default: %(default)s)")
     rate = "its highest value, after the warm-up; it is not scaled with the batch size (default: the recipe's)"
     add("--learning-rate", type=number(float, 1e-9, 1e9), metavar="RATE", help=rate)
-    add("--seed", type=number(int, 0, 2**31 - 1), default=0, metavar="N", help="of everything random (default: %(default)s)")
+    add("--seed", type=number(int, 0, 2**31 - 1), default=0, metavar="N", help="of all random numbers (default: %(default)s)")
     add("--model", default=DEFAULT_MODEL, **path, help="where to save (default: models/mnist_cnn.keras)")
     add("--resume", action="store_true", help="go on with the interrupted training of --model")
     add("--restart", action="store_true", help="start over where a training of --model was interrupted")
@@ -186,10 +185,8 @@ def save(model: keras.Model, arguments: argparse.Namespace, data: TrainingData, 
             return 1
         record |= {"before": before._asdict(), "after": after._asdict()}
     model_files.save(model, arguments.model, record)
-    print(
-        f"Validation accuracy {percent(record['validation']['accuracy'], 2)}, trained in {duration(record['duration_seconds'])}.\n"
-        f"The model is {target}; next: {next_command(arguments)}"
-    )
+    read = "Trained" if data.own else f"Validation accuracy {percent(record['validation']['accuracy'], 2)}, trained"
+    print(f"{read} in {duration(record['duration_seconds'])}.\nThe model is {target}; next: {next_command(arguments)}")
     return 0
 
 
@@ -200,7 +197,7 @@ def next_command(arguments: argparse.Namespace) -> str:
         command += ["--data", shown(arguments.data)]
     if arguments.model != DEFAULT_MODEL:
         command += ["--model", shown(arguments.model)]
-    return shlex.join(command)
+    return command_line.quoted(command)
 
 
 def main(argv: list[str] | None = None) -> int:

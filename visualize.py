@@ -183,13 +183,14 @@ class Inputs:
 
 def draw(name: str, inputs: Inputs) -> Figure:
     """Return a figure of FIGURES. Raises UserError where its inputs are missing or damaged."""
+    from data_loader import subset
     from digits.figures import dataset, results, training
 
     match name:
         case "samples":
             return dataset.sample_digits(inputs.data.x_train, inputs.data.y_train)
         case "augmentation":
-            return draw_augmentation(inputs.data.x_train[:AUGMENTED_DIGITS])
+            return draw_augmentation(inputs.data.x_train[subset(inputs.data.y_train, AUGMENTED_DIGITS, seed=0)])
         case "reading":
             return draw_reading(inputs)
         case "training_curves":
@@ -227,6 +228,7 @@ def draw_reading(inputs: Inputs) -> Figure:
 
 def draw_network(name: str, inputs: Inputs) -> Figure:
     """Return a figure of FIGURES that looks into the network; apart from `draw`, because it needs TensorFlow."""
+    from data_loader import subset
     from digits.figures import dataset, network, results
     from digits.inference import embedding, explanations
 
@@ -253,13 +255,14 @@ def draw_network(name: str, inputs: Inputs) -> Figure:
             images = inputs.data.x_test[chosen]
             return network.saliency(images, *explanations.saliency(inputs.model, images), inputs.data.y_test[chosen])
         case "embedding":
-            images, labels = inputs.data.x_test[:EMBEDDED_DIGITS], inputs.data.y_test[:EMBEDDED_DIGITS]
+            chosen = subset(inputs.data.y_test, EMBEDDED_DIGITS, seed=0)
+            images, labels = inputs.data.x_test[chosen], inputs.data.y_test[chosen]
             return dataset.embedding(
                 embedding.embed(explanations.last_features(inputs.model, images)),
                 labels,
                 "Digits that the network finds alike lie together",
-                f"the first {len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: misread",
-                inputs.probabilities[:EMBEDDED_DIGITS].argmax(axis=1) != labels,
+                f"{len(labels):,} test digits, placed by t-SNE of the last layer's input; ringed: misread",
+                inputs.probabilities[chosen].argmax(axis=1) != labels,
             )
     raise KeyError(name)
 

@@ -7,7 +7,7 @@
 Trainings are a third as long as `train.py` and scored on 10,000 of MNIST's training images that they do not see;
 the test images are never looked at. `other.npz` holds `x` (N, 28, 28) uint8, ink 255 on 0, drawn as
 `mnist_format.mnist_normalise` does, and `y` (N,): 0 to 9, or 255 for an image of something else. Results are kept
-in reports/ablation.json: run it again after an interruption, and it goes on.
+in a folder of reports/ablation/ that is named after the code: run it again after an interruption, and it goes on.
 """
 
 import pathlib
@@ -126,15 +126,15 @@ def main(argv=None):
     parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--only", choices=VARIANTS, help="train one variant")
     parser.add_argument("--handwriting", type=pathlib.Path, metavar="NPZ", help="score these images, too")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "reports" / "ablation.json", help="(default: %(default)s)")
     tables.add_option(parser)
     arguments = parser.parse_args(argv)
-    results = files.read_json(arguments.results) if arguments.results.exists() else {}
+    path = tables.cache("ablation", *filter(None, [arguments.handwriting])) / "results.json"
+    results = files.read_json(path) if path.exists() else {}
     for seed in range(arguments.seeds):
         for variant in [arguments.only] if arguments.only else VARIANTS:
             if f"{variant} {seed}" not in results:
                 results[f"{variant} {seed}"] = train_variant(VARIANTS[variant], seed, arguments.handwriting)
-                files.write_json(arguments.results, results)
+                files.write_json(path, results)
                 print(variant, seed, results[f"{variant} {seed}"], flush=True)
     text = table(results, arguments.seeds, arguments.handwriting)
     tables.publish(text, arguments.table)

@@ -5,8 +5,8 @@
     python benchmarks/accuracy.py --seeds 5 --table benchmarks/results/accuracy_standard.md
     python benchmarks/accuracy.py --seeds 5 --preset quick --workers 2      # the same, each batch shared by two processes
 
-Each seed is one `train.py --seed N` and one `evaluate.py`, in reports/accuracy/. Run it again after an
-interruption: finished seeds are kept, an unfinished training goes on where it stopped.
+Each seed is one `train.py --seed N` and one `evaluate.py`, in a folder of reports/accuracy/ that is named after the
+code. Run it again after an interruption: finished seeds are kept, an unfinished training goes on where it stopped.
 """
 
 import json
@@ -105,7 +105,7 @@ def main(argv=None):
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default: %(default)s)")
     parser.add_argument("--preset", choices=PRESETS, default="standard", help="the recipe (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes that train together (default: %(default)s)")
-    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "reports" / "accuracy", help="where the models go")
+    parser.add_argument("--folder", type=pathlib.Path, default=tables.cache("accuracy"), help="where the models go")
     tables.add_option(parser)
     arguments = parser.parse_args(argv)
     results = []

@@ -4,8 +4,8 @@
     python benchmarks/doubtful_labels.py --table data/doubtful_labels.csv      # the list that notebook 1 shows
 
 Five networks learn from four fifths of MNIST's 60,000 training images each and read the other fifth. Which labels are
-doubtful then is told by `scores.doubtful_labels`. The test images are never looked at. What each network says is kept in
-reports/doubtful_labels/: run it again after an interruption, and it goes on.
+doubtful then is told by `scores.doubtful_labels`. The test images are never looked at. What each network says is kept in a
+folder of reports/doubtful_labels/ that is named after the code: run it again after an interruption, and it goes on.
 """
 
 import csv
@@ -60,7 +60,7 @@ def table(labels, probabilities, doubtful):
 
 def main(argv=None):
     parser = Parser(__doc__)
-    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "reports" / "doubtful_labels", help="(default: %(default)s)")
+    parser.add_argument("--folder", type=pathlib.Path, default=tables.cache("doubtful_labels"), help="(default: %(default)s)")
     tables.add_option(parser)
     arguments = parser.parse_args(argv)
     import numpy as np

@@ -1,6 +1,6 @@
 """Cause faults that must not cost anybody work or safety, and count the failures. Every count should be 0.
 
-    python benchmarks/faults.py > benchmarks/results/faults.md     # an hour on two cores
+    python benchmarks/faults.py                                    # an hour on two cores
     python benchmarks/faults.py --quick                            # minutes
     python benchmarks/faults.py --kills 0 --models 0 --images 500  # only images
 

@@ -5,8 +5,8 @@
 
 DIR is a folder of images that hold one digit each, with a labels.csv (file,label). For each count and seed, so many images of
 each digit are drawn at random; the default model is fine-tuned on them, and scored on the rest of
-the folder and on MNIST's test images. The images as 28x28, and the models, are kept in reports/fine_tuning/: run it again
-after an interruption, and it goes on.
+the folder and on MNIST's test images. The images as 28x28, and the models, are kept in a folder of reports/fine_tuning/
+that is named after the code and the default model: run it again after an interruption, and it goes on.
 """
 
 import csv
@@ -109,7 +109,7 @@ def main(argv=None):
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, folder in zip(names, arguments.folders):
-        cache = ROOT / "reports" / "fine_tuning" / name
+        cache = tables.cache("fine_tuning", DEFAULT_MODEL, *sorted(ROOT.glob("digits/reading/*.py"))) / name
         files.make_folder(cache)
         images, labels = read_folder(folder, cache / "images.npz")
         for count in arguments.counts:

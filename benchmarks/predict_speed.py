@@ -2,7 +2,7 @@
 
     python benchmarks/predict_speed.py                             # about ten minutes on two cores
     python benchmarks/predict_speed.py --repeats 3 --images 1000   # a look
-    python benchmarks/predict_speed.py --large 100000 --output benchmarks/predict_speed.md
+    python benchmarks/predict_speed.py --large 100000 --table benchmarks/results/predict_speed.md
 
 Whole processes are timed, in turn (A B A B ...), and medians are compared, so that a machine that is slow today
 is slow for both sides. The images are MNIST's test digits, written as PNG files to a temporary folder. Memory is
@@ -10,7 +10,6 @@ what the processes of one command hold together: the sum of their resident sets 
 each), and of their proportional sets (each page once), sampled while it runs (Linux only).
 """
 
-import datetime
 import importlib.metadata
 import os
 import pathlib
@@ -25,10 +24,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import tables
 from benchmarks.sample_files import write_digits, write_document, write_photo, write_text
-from digits.support import command_line, files
+from digits.support import command_line
 from digits.support.command_line import Parser
-from digits.support.messages import printable
 
 SCRIPTS = ("predict.py", "train.py", "evaluate.py", "visualize.py", "export.py", "app.py")
 TIGHT_LOOP = """
@@ -56,7 +55,7 @@ def parse_arguments(argv):
     parser.add_argument("--images", type=int, default=10_000, help="in the folder (default: %(default)s)")
     parser.add_argument("--large", type=int, metavar="N", help="also read a folder of N images once, for its memory")
     parser.add_argument("--model", help="the trained model (default: the default model)")
-    parser.add_argument("--output", type=pathlib.Path, help="also write the table to this file")
+    tables.add_option(parser)
     return parser.parse_args(argv)
 
 
@@ -251,22 +250,8 @@ def main(argv=None):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
-    command = " ".join(["python benchmarks/predict_speed.py", *map(printable, argv if argv is not None else sys.argv[1:])])
-    table = "\n".join(
-        [
-            f"Made by `{command}` on {datetime.date.today()}: medians of {arguments.repeats} runs in turn.",
-            "",
-            machine(),
-            "",
-            "| what | measured | aim |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-    print(f"\n{table}")
-    if arguments.output:
-        files.write_text(arguments.output, table)
+    made = tables.made_by(__file__, "--repeats", arguments.repeats) + f": medians of {arguments.repeats} runs in turn."
+    tables.publish("\n".join([made, "", machine(), "", "| what | measured | aim |", "|---|---|---|", *rows, ""]), arguments.table)
     return 0
 
 

@@ -117,8 +117,13 @@ def test_taken_port_is_told(tmp_path):
     assert done.stderr == f"app.py: error: port {port} is taken by another program; choose another with --port, or --port 0.\n"
 
 
-def test_model_without_its_litert_file_is_told(tmp_path, shipped_model):
-    model = tmp_path / "mine.keras"
-    model.write_bytes((ROOT / "models" / "mnist_cnn.keras").read_bytes())
-    done = run("app.py", "--no-browser", "--port", "0", "--model", model)
-    assert done.returncode == 2 and "export.py --format litert" in done.stderr
+@pytest.mark.slow
+def test_model_alone_is_run_by_keras(tmp_path, shipped_model):
+    (tmp_path / "mine.keras").write_bytes((ROOT / "models" / "mnist_cnn.keras").read_bytes())
+    app = start_app(tmp_path, "--model", tmp_path / "mine.keras")
+    try:
+        status, record = app.json("POST", "/read", (ROOT / "images" / "examples" / "seven.png").read_bytes())
+        assert (status, record["text"]) == (200, "7")
+    finally:
+        _, errors = stop_app(app)
+    assert errors.startswith(f"app.py: there is no {tmp_path / 'mine.tflite'}; using Keras instead")

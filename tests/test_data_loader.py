@@ -219,7 +219,7 @@ def test_image_folder_refusals(image_folder, tmp_path):
         load_dataset(image_folder)
     (image_folder / "4" / "blank.png").unlink()
     shutil.move(image_folder / "4", tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="4 holds no images"):
+    with pytest.raises(UserError, match="4 holds 0 images; each digit needs 5 at least"):
         load_dataset(image_folder)
     (image_folder / "4").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="links out of the data folder"):
@@ -235,7 +235,7 @@ def test_a_handful_of_images(mnist, tmp_path):
     data = load_dataset(tmp_path, complete=False)
     assert data.y_train.tolist() == [2, 7, 255] and np.array_equal(data.x_train, mnist.x_test[[1, 0, 2]])
     assert data.x_test.shape == (0, 28, 28) and data.name == tmp_path.name
-    assert "no images; each digit needs some" in refusal(tmp_path)
+    assert "0 holds 0 images; each digit needs 5 at least, of which one is for the test" in refusal(tmp_path)
 
 
 def test_negatives_alone_and_nothing_at_all(mnist, tmp_path):
@@ -256,6 +256,7 @@ def test_negatives_alone_and_nothing_at_all(mnist, tmp_path):
         (lambda a: a.update(x_train=a["x_train"][:, :20]), r"x_train has shape (60, 20, 28)"),
         (lambda a: a.update(x_train=a["x_train"][:0]), r"x_train has shape (0, 28, 28)"),
         (lambda a: a.update(x_train=np.uint8(3)), r"x_train has shape ()"),
+        (lambda a: a["x_train"][7].fill(0), "x_train[7] shows no ink"),
         (lambda a: a.update(y_train=a["y_train"][:-1]), "60 images need 60 labels"),
         (lambda a: a.update(y_train=np.eye(10)[a["y_train"]]), "60 images need 60 labels"),
         (lambda a: a.update(y_train=a["y_train"].astype(float)), "y_train is float64; labels must be integers"),

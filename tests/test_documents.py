@@ -162,7 +162,7 @@ def test_images_are_listed_where_they_are_looked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png"])
+@pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png", "reliability.png"])
 def test_images_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
     if name == "reading.png":
         assert run("predict.py", "images/examples/number.jpg", "--annotate", ".", cwd=folder).returncode == 0
@@ -285,6 +285,6 @@ def test_two_terminals_describe_one_cluster():
 
 
 def test_the_help_of_every_script_is_its_docstring():
-    for script in ("train.py", "evaluate.py", "predict.py", "visualize.py", "export.py"):
+    for script in ("train.py", "evaluate.py", "predict.py", "visualize.py", "export.py", "app.py"):
         first = (ROOT / script).read_text().splitlines()[0].strip('"')
         assert first in subprocess.run(command(script, "--help"), capture_output=True, text=True).stdout

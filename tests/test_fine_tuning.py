@@ -80,11 +80,12 @@ def test_another_hand_is_learned_and_mnist_is_not_forgotten(trained, trained_pat
     chosen = np.concatenate([np.flatnonzero(mnist.y_test == digit)[:10] for digit in range(2, 8)])
     save_images(tmp_path / "mine", turned[chosen], mnist.y_test[chosen])
     process = run("train.py", "--fine-tune", trained_path, "--data", "mine", "--model", "x.keras", cwd=tmp_path)
-    assert process.returncode == 0 and process.stderr == "", process.stderr
-    *_, own_line, sure_line, mnist_line, accuracy, following = process.stdout.splitlines()
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("\n") == 1 and "may have learned from MNIST's validation images" in process.stderr  # --limit
+    *_, own_line, sure_line, mnist_line, time, following = process.stdout.splitlines()
     assert own_line.startswith("own images read (too few to hold some out): ") and own_line.endswith(" of 48 after")
-    assert re.fullmatch(r"own images read with a confidence of \d+ %: \d+ of 48 before, \d+ of 48 after", sure_line)
-    assert mnist_line.startswith("MNIST validation accuracy: ") and accuracy.startswith("Validation accuracy ")
+    assert re.fullmatch(r"own images read with a confidence of at least \d+ %: \d+ of 48 before, \d+ of 48 after", sure_line)
+    assert mnist_line.startswith("MNIST validation accuracy: ") and time.startswith("Trained in ")
     assert following == "The model is x.keras; next: python app.py --model x.keras"
 
     others = np.setdiff1d(np.flatnonzero((mnist.y_test > 1) & (mnist.y_test < 8)), chosen)[:1000]

@@ -44,6 +44,15 @@ def test_draws_the_digit_that_was_asked_for(arguments):
     assert figure.texts[0].get_text().endswith(f"this {data.y_test[17]}")
 
 
+def test_digits_of_several_classes_are_drawn_of_data_that_are_sorted_by_class(arguments, mnist, monkeypatch):
+    order = np.argsort(mnist.y_train, kind="stable")
+    inputs = visualize.Inputs(arguments[1])
+    inputs.data = mnist._replace(x_train=mnist.x_train[order], y_train=mnist.y_train[order])
+    monkeypatch.setattr(visualize, "draw_augmentation", lambda images: images)
+    drawn = visualize.draw("augmentation", inputs)
+    assert len({mnist.y_train[(mnist.x_train == image).all(axis=(1, 2)).argmax()] for image in drawn}) == len(drawn)
+
+
 def test_draws_the_named_figures_only(arguments, tmp_path, capsys):
     assert visualize.main([*arguments, "--output-dir", str(tmp_path), "filters", "training_curves", "filters"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "training_curves.png"]

@@ -86,10 +86,9 @@ def confusion_matrix(matrix: np.ndarray | list[list[int]]) -> Figure:
         whole = matrix[:, digit].sum()
         axes.text(digit, 9.8, percent(matrix[digit, digit] / whole) if whole else "none", **margin)
     axes.text(-0.62, 9.8, "precision", **{**margin, "ha": "right"})
-    axes.set(xticks=DIGITS, yticks=DIGITS, xlim=(-1.1, 9.5), ylim=(10.1, -0.5), aspect="equal")
+    axes.set(xticks=[], yticks=[], xlim=(-1.1, 9.5), ylim=(10.1, -0.5), aspect="equal")
     for lines in (axes.vlines, axes.hlines):
         lines(np.arange(11) - 0.5, -0.5, 9.5, color="#DDDDDD", lw=1, clip_on=False)
-    axes.set(xticks=[], yticks=[])
     for digit in DIGITS:
         axes.text(digit, -0.8, f"{digit}", ha="center", va="center", fontsize=13)
         axes.text(-0.8, digit, f"{digit}", ha="center", va="center", fontsize=13)

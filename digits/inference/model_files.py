@@ -39,8 +39,10 @@ class ModelFiles(NamedTuple):
 
 
 def files_of(path: str | os.PathLike | None = None) -> ModelFiles:
-    """Return where the files of the model `path` (`.keras`; default: the default model) lie."""
+    """Return where the files of the model `path` (`.keras`; default: the default model) lie. Raises UserError."""
     path = pathlib.Path(DEFAULT_MODEL if path is None else path)
+    if not path.name:  # of "" or /
+        raise UserError(f"{printable(path)} is a folder; name a .keras file as the model.")
     return ModelFiles(path, *map(path.with_suffix, (".tflite", ".json", ".checkpoint.npz", ".lock")))
 
 

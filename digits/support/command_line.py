@@ -11,7 +11,7 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 from digits.support.messages import UserError, printable, reason
@@ -59,6 +59,17 @@ def options_of(arguments: argparse.Namespace, parser: argparse.ArgumentParser, w
             if value is not True:
                 words.append(os.path.abspath(value) if isinstance(value, pathlib.Path) else str(value))
     return words
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Return the words of a command as the shell of this system takes them."""
+    if os.name == "nt":
+        import subprocess
+
+        return subprocess.list2cmdline(words)
+    import shlex
+
+    return shlex.join(words)
 
 
 def run(main: Callable[[], int]) -> NoReturn:

@@ -51,6 +51,8 @@ def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[path
         else:
             os.replace(temporary, path)
         _sync_folder(path.parent)
+    except (BrokenPipeError, BlockingIOError):  # of something else in the block: a closed pipe, a process that does not start
+        raise
     except OSError as error:
         raise UserError(
             f"cannot write {printable(given)}: {reason(error)}; free some space, or choose a place you may write to."

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import shlex
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import numpy as np
 
 from digits.inference.model_files import files_of
 from digits.support import files, messages
+from digits.support.command_line import quoted
 from digits.support.constants import PROJECT
 from digits.support.messages import UserError, printable
 from digits.training.progress import Progress, Settings
@@ -58,7 +58,7 @@ def load(model_path: pathlib.Path) -> tuple[Settings, Progress]:
     except Exception as error:  # NumPy and zipfile fail on damaged files in as many ways as those have fields
         raise UserError(
             f"{printable(path)} is damaged, or another version of train.py wrote it ({printable(messages.reason(error))}); "
-            "delete it and train again."
+            "delete it, or start over with --restart."
         ) from error
     return settings, progress
 
@@ -84,7 +84,7 @@ def refuse_other_settings(begun: Settings, asked: Settings) -> None:
 def resume_command(settings: Settings) -> str:
     """Return the command that goes on with an interrupted training, from any folder."""
     python = "python" if shutil.which("python") == sys.executable else sys.executable
-    return shlex.join([printable(word) for word in (python, str(PROJECT / "train.py"), *settings.options, "--resume")])
+    return quoted([printable(word) for word in (python, str(PROJECT / "train.py"), *settings.options, "--resume")])
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:

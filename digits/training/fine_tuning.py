@@ -9,6 +9,7 @@ print(report(before, after, data.own))
 from __future__ import annotations
 
 import os
+import sys
 from typing import NamedTuple
 
 import keras
@@ -16,7 +17,9 @@ import numpy as np
 
 from digits.inference.calibration import calibrate
 from digits.inference.keras_model import load_model, predict
+from digits.inference.model_files import files_of, mismatch
 from digits.reading.decoding import MIN_CONFIDENCE
+from digits.support import files
 from digits.support.constants import NOT_A_DIGIT
 from digits.support.messages import UserError, percent, printable
 from digits.training.recipe import LABEL_SMOOTHING
@@ -36,10 +39,26 @@ def start_model(path: str | os.PathLike, data: TrainingData) -> keras.Model:
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         raise UserError(f"{printable(path)} does not end in a dense softmax layer, so it cannot be fine-tuned; give another model.")
+    if not _held_out(path, data):
+        print(
+            f"train.py: note: {printable(path)} was not trained with the default --seed, --limit and --validation-size, so it may "
+            "have learned from MNIST's validation images; its accuracy on them, and its confidence, may be too high.",
+            file=sys.stderr,
+        )
     calibrate(model, *data.validation, smoothing=LABEL_SMOOTHING)
     for layer in model.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     return model
+
+
+def _held_out(path, data):
+    """Return whether the record of the model at `path` says that it has not learned from the validation images of `data`."""
+    record_path = files_of(path).record
+    record = files.read_json(record_path) if record_path.exists() and not mismatch(path) else {}
+    if record.get("fine_tune"):  # they were held out in the fine-tuning, too
+        return True
+    expected = {"data": "MNIST", "seed": 0, "limit": None, "validation_size": len(data.validation[0])}
+    return all(name in record and record[name] == value for name, value in expected.items())
 
 
 class Score(NamedTuple):
@@ -84,7 +103,7 @@ def report(before: Score, after: Score, own: OwnImages) -> str:
     digits = np.sum(own.labels != NOT_A_DIGIT) + count * own.held_out
     return (
         f"{kind}: {before.own} of {count} before, {after.own} of {count} after\n"
-        f"own images read with a confidence of {percent(MIN_CONFIDENCE, 0)}: {before.sure} of {digits} before, "
+        f"own images read with a confidence of at least {percent(MIN_CONFIDENCE, 0)}: {before.sure} of {digits} before, "
         f"{after.sure} of {digits} after\n"
         f"MNIST validation accuracy: {percent(before.mnist, 2)} before, {percent(after.mnist, 2)} after"
     )

@@ -31,7 +31,7 @@ def training_set(
     """Add to the training images: synthetic digits of forms that MNIST lacks, and negatives (images of no digit).
 
     Args:
-        images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9.
+        images: (N, 28, 28) uint8. labels: (N,) uint8, 0 to 9 or NOT_A_DIGIT.
         synthetic_share, negatives_share: how many to add, as a share of N.
 
     Returns:

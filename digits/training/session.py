@@ -44,6 +44,7 @@ class Session:
         self.path, self.worker, self.resume, self.restart = path, worker, resume, restart
         self.status = 0
         self._begun: tuple[Settings, Progress] | None = None
+        self._abandoned: int | None = None  # the file number of the checkpoint that --restart leaves behind
         self._signals: list[int] = []
         self._exit = contextlib.ExitStack()
 
@@ -95,19 +96,16 @@ class Session:
     def _find_begun(self):
         if self.resume:
             return checkpoint.load(self.path)
-        if not self.restart and (begun := self._readable_checkpoint()):
-            settings, progress = begun
+        path = files_of(self.path).checkpoint
+        if self.restart:
+            self._abandoned = path.stat().st_ino if path.exists() else None
+        elif path.exists():
+            settings, progress = checkpoint.load(self.path)
             raise UserError(
                 f"a training of {shown(self.path)} was interrupted after epoch {progress.epochs} of {settings.epochs}; go on with "
                 f"it: {checkpoint.resume_command(settings)} (or start over with --restart)."
             )
         return None
-
-    def _readable_checkpoint(self):
-        try:
-            return checkpoint.load(self.path)
-        except UserError:
-            return None
 
     def _interrupt(self, signum, _):
         self._signals.append(signum)
@@ -116,6 +114,12 @@ class Session:
     def _how_to_go_on(self):
         if not self.worker.is_first:
             return "start all workers again, with --resume if an epoch was finished."
-        if begun := self._readable_checkpoint():
-            return f"go on{', on every worker,' if self.worker.addresses else ''} with: {checkpoint.resume_command(begun[0])}"
-        return "no epoch was finished, so there is nothing to resume."
+        path = files_of(self.path).checkpoint
+        try:
+            settings, _ = checkpoint.load(self.path)
+        except UserError:
+            return "no epoch was finished, so there is nothing to resume."
+        how = f"go on{', on every worker,' if self.worker.addresses else ''} with: {checkpoint.resume_command(settings)}"
+        if path.stat().st_ino == self._abandoned:
+            return f"no epoch was finished, so the earlier training is still there; {how}"
+        return how

@@ -9,7 +9,7 @@ import pytest
 from digits.inference import keras_model, model_files, runtimes
 from digits.support import files
 from digits.support.messages import UserError
-from helpers import full_disk, history
+from helpers import full_disk, history, run
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,15 @@ def test_saved_files_belong_together_and_answer_alike(saved, tiny, mnist):
 def test_the_default_model_is_complete(shipped_model):
     assert model_files.mismatch() is None and model_files.litert_obstacle() is None
     assert model_files.read_history()["val_accuracy"][-1] > 0.99
+
+
+@pytest.mark.parametrize(
+    "script", ["predict.py x.png", "evaluate.py", "visualize.py filters", "export.py --format litert", "app.py"]
+)
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_folder_in_place_of_a_model_is_told(script, path, tmp_path):
+    done = run(*script.split(), "--model", path, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and " is " in done.stderr, done.stderr
 
 
 @pytest.mark.slow

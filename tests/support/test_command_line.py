@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from digits.support.command_line import Parser, number, options_of
+from digits.support.command_line import Parser, number, options_of, quoted
 from helpers import ROOT
 
 
@@ -33,6 +33,13 @@ def test_exit_statuses(body, status, error, tmp_path):
     script.write_text(f"from digits.support import command_line, messages\ndef main():\n    {body}\ncommand_line.run(main)\n")
     process = run_script(script)
     assert (process.returncode, process.stderr) == (status, error)
+
+
+def test_commands_are_quoted_as_the_shell_of_the_system_takes_them(monkeypatch):
+    words = ["train.py", "--model", "my models/a.keras"]
+    assert quoted(words) == "train.py --model 'my models/a.keras'"
+    monkeypatch.setattr(os, "name", "nt")
+    assert quoted(words) == 'train.py --model "my models/a.keras"'
 
 
 def test_bugs_keep_their_traceback(tmp_path):

@@ -38,7 +38,7 @@ def test_old_file_stays_until_the_block_ends(tmp_path):
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["x.txt"]
 
 
-@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), MemoryError(), BlockingIOError("no process")])
 def test_whatever_is_raised_in_the_block_leaves_the_old_file_and_no_litter(error, tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("old")

@@ -164,6 +164,23 @@ def test_interrupted_before_the_first_epoch(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_restart_that_is_interrupted_at_once_leaves_the_earlier_training(interrupted, tmp_path, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("data_loader.load_dataset", interrupt)
+        assert train.main([*interrupted, "--seed", "9", "--restart"]) == 130
+    said = capsys.readouterr().err
+    assert "no epoch was finished, so the earlier training is still there; go on with: " in said and "--seed 9" not in said
+    (tmp_path / "x.checkpoint.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="x.checkpoint.npz is damaged"):
+        train.main([*interrupted])
+    assert (tmp_path / "x.checkpoint.npz").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("data_loader.load_dataset", interrupt)
+        assert train.main([*interrupted, "--restart"]) == 130
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_interrupted_while_the_results_are_written(interrupted, tmp_path, monkeypatch):
     """Whatever was written before, a resumed run writes all of it, and the three files belong together."""
     with monkeypatch.context() as patch:
