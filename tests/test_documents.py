@@ -162,7 +162,18 @@ def test_images_are_listed_where_they_are_looked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["reading.png", "reading_stages.png", "architecture.png", "reliability.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reading.png",
+        "reading_stages.png",
+        "architecture.png",
+        "training_curves.png",
+        "confusion_matrix.png",
+        "reliability.png",
+        "feature_maps.png",
+    ],
+)
 def test_images_of_the_readme_are_what_is_drawn_now(name, folder, shipped_model):
     if name == "reading.png":
         assert run("predict.py", "images/examples/number.jpg", "--annotate", ".", cwd=folder).returncode == 0
