@@ -24,7 +24,7 @@ import numpy as np
 
 from digits.inference.runtimes import load_network
 from digits.reading.decoding import DigitReader
-from digits.reading.image_loader import load_image
+from digits.reading.image_loader import load_pages
 from digits.reading.image_paths import find_images
 from digits.reading.ink import LONG_SIDE
 from digits.support import native_output
@@ -184,6 +184,8 @@ def _read_npz(path):
             return {key: archive[key] for key in MNIST_FILES}
     except UserError:
         raise
+    except OSError as error:
+        raise UserError(f"cannot read {printable(path)}: {reason(error)}.") from error
     except Exception as error:  # NumPy and zipfile fail on hostile files in as many ways as those have fields
         raise UserError(
             f"cannot read {printable(path)} ({printable(reason(error)).rstrip('.')}); save it again with numpy.savez_compressed."
@@ -210,7 +212,13 @@ def _read_image_folders(folder, complete):
         for number, path in enumerate(paths):
             if folder.resolve() not in path.resolve().parents:
                 raise UserError(f"{printable(path)} links out of the data folder; copy the image into it instead.")
-            images.append(reader.read([load_image(path, least_side=LONG_SIDE)], single=True)[0]["images"][0])
+            with contextlib.closing(load_pages(path, least_side=LONG_SIDE)) as pages:
+                page = next(pages)
+            if page.image is None:
+                raise UserError(page.error)
+            if page.number:
+                raise UserError(f"{printable(path)} has several pages; save each as an image of its own.")
+            images.append(reader.read([page.image], single=True)[0]["images"][0])
             if not images[-1].any():
                 raise UserError(f"{printable(path)} shows no ink; remove it from the data set.")
             labels.append(label)
@@ -265,14 +273,20 @@ def _checked_dataset(arrays, source, complete=True):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim == 4 and x.shape[-1] == 1:
             arrays[f"x_{part}"] = x = x[..., 0]
-        if x.ndim != 3 or x.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or (not len(x) and (complete or part == "train")):
+        if x.ndim != 3 or x.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
             refuse(f"x_{part} has shape {x.shape}; it must be (N, 28, 28).")
+        if not len(x) and (complete or part == "train"):
+            refuse(f"x_{part} holds no image.")
         if x.dtype != np.uint8:
             refuse(f"x_{part} is {x.dtype}; it must be uint8, 0 (paper) to 255 (ink).")
         if y.shape != (len(x),):
             refuse(f"y_{part} has shape {y.shape}; {len(x)} images need {len(x)} labels, one integer each.")
         if len(blank := np.flatnonzero(~x.any(axis=(1, 2)))):
             refuse(f"x_{part}[{blank[0]}] shows no ink; remove it, and its label.")
+        if len(x) and x.max() < 32:
+            refuse(f"x_{part} has no value above {x.max()}; it must be 0 (paper) to 255 (ink).")
+        if len(x) and np.mean(x > 127) > 0.5:
+            refuse(f"x_{part} is dark on light, with more ink than paper; give 255 - x_{part}: 0 is paper, 255 is ink.")
         if y.dtype.kind not in "iu":
             refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
         labels = [*range(NUM_CLASSES)] + [NOT_A_DIGIT] * (not complete and part == "train")

@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(__doc__)
     add = parser.add_argument
     score = "the model to score (default: models/mnist_cnn.keras)"
-    add("--model", type=pathlib.Path, default=DEFAULT_MODEL, metavar="PATH", help=score)
+    add("--model", type=command_line.path, default=DEFAULT_MODEL, metavar="PATH", help=score)
     help_data = "a .npz, a folder of IDX files or a folder with one sub-folder of images per digit; its test part is scored"
     add("--data", metavar="PATH", help=f"{help_data} (default: MNIST)")
-    add("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)")
+    add("--output-dir", type=command_line.path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)")
     arguments = parser.parse_args(argv)
 
     # What is wrong with the command is said before TensorFlow is imported, which takes seconds.

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     """Export as the command line says and return the exit status."""
     parser = Parser(__doc__)
     add = parser.add_argument
-    path: dict[str, Any] = {"type": pathlib.Path, "metavar": "PATH"}
+    path: dict[str, Any] = {"type": command_line.path, "metavar": "PATH"}
     add("--format", choices=FORMATS, required=True, help="what to write: see above")
     add("--model", default=DEFAULT_MODEL, **path, help="the model to export (default: models/mnist_cnn.keras)")
     add("--output", **path, help="the file, or folder for saved_model, to write (default: beside the model)")

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 from typing import TYPE_CHECKING, Any
 
 from digits.inference import model_files
@@ -52,7 +51,7 @@ def make_parser() -> Parser:
     """Return the parser of the command line."""
     parser = Parser(__doc__)
     add, count = parser.add_argument, number(int, 1, 10**9)
-    path: dict[str, Any] = {"type": pathlib.Path, "metavar": "PATH"}
+    path: dict[str, Any] = {"type": command_line.path, "metavar": "PATH"}
     add("--preset", choices=PRESETS, help="the recipe (default: standard)")
     add("--fine-tune", nargs="?", const=DEFAULT_MODEL, **path, help="start from this trained model (default: the default model)")
     add("--data", **path, help="a .npz, a folder of IDX files, or one with a sub-folder of images per digit (default: MNIST)")
@@ -71,7 +70,7 @@ def make_parser() -> Parser:
     add("--model", default=DEFAULT_MODEL, **path, help="where to save (default: models/mnist_cnn.keras)")
     add("--resume", action="store_true", help="go on with the interrupted training of --model")
     add("--restart", action="store_true", help="start over where a training of --model was interrupted")
-    add("--tensorboard", type=pathlib.Path, metavar="FOLDER", help="write the history there for TensorBoard, too")
+    add("--tensorboard", type=command_line.path, metavar="FOLDER", help="write the history there for TensorBoard, too")
     strategy = "mirrored: all GPUs of this machine; multiworker: several machines, see docs/distributed.md (default: %(default)s)"
     add("--strategy", choices=cluster.STRATEGIES, default="none", help=strategy)
     waiting = "how long a worker waits for the others (default: %(default)s)"

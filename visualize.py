@@ -71,11 +71,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(__doc__)
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="what to draw, of the list above (default: everything)")
-    add("--model", type=pathlib.Path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
+    add("--model", type=command_line.path, metavar="PATH", help="the model to draw (default: models/mnist_cnn.keras)")
     help_data = "a .npz, a folder of IDX files or a folder with one sub-folder of images per digit (default: MNIST)"
     add("--data", metavar="PATH", help=help_data)
     add("--photo", metavar="PATH", help="the image whose reading is drawn (default: images/examples/two_lines.jpg)")
-    add("--output-dir", type=pathlib.Path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)")
+    add("--output-dir", type=command_line.path, default="reports", metavar="FOLDER", help="where to write (default: %(default)s)")
     add("--image", type=int, metavar="N", help="number of the test image for feature_maps.png, from 0 (default: 0)")
     add("--show", action="store_true", help="also open the figures in windows")
     arguments = parser.parse_args(argv)

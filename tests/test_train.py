@@ -136,6 +136,14 @@ def test_tensorboard_that_is_not_installed(small_data, tmp_path):
     assert process.returncode == 2 and "pip install tensorboard" in process.stderr and process.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_tensorboard_into_a_file_is_refused(small_data, tmp_path):
+    (tmp_path / "logs").write_text("mine")
+    process = run("train.py", *short(small_data / "a.npz", tmp_path / "x.keras", "--tensorboard", tmp_path / "logs"))
+    assert process.returncode == 2 and "logs is a file, not a folder" in process.stderr and process.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == ["logs"]
+
+
 # ---- what can go wrong ----
 
 
@@ -191,7 +199,7 @@ def test_read_only_folder(tmp_path):
         (["--data", "missing.npz"], "no data set at"),
         (["--learning-rate", "nan"], "'nan' is not a number from 1e-09 to 1000000000"),
         (["--validation-size", "70000"], "cannot hold"),
-        (["--model", "file.txt/x.keras"], "cannot write"),
+        (["--model", "file.txt/x.keras"], "file.txt is a file, not a folder"),
         (["--resume", "--restart"], "exclude each other"),
     ],
 )

@@ -67,6 +67,15 @@ def save(model: keras.Model, path: str | os.PathLike, record: dict) -> None:
     files.write_json(paths.record, {**record, **sums})
 
 
+def refuse_strangers(path: str | os.PathLike) -> None:
+    """Raise UserError where a file that `save` would replace beside the model `path` is not of this project."""
+    paths = files_of(path)
+    known = {paths.litert: lambda content: content[4:8] == b"TFL3", paths.record: lambda content: b"model_sha256" in content}
+    for file, is_ours in known.items():
+        if file.is_file() and file.stat().st_size and not is_ours(file.read_bytes()):
+            raise UserError(f"{printable(file)} would be replaced and is not of a model; move it, or choose another --model name.")
+
+
 def bind_litert(path: str | os.PathLike) -> bool:
     """Put the checksum of a model's new LiteRT file into its record. Returns whether there is a record of this model."""
     paths = files_of(path)

@@ -45,6 +45,13 @@ def number(kind: type, least: float, most: float) -> Callable[[str], float]:
     return convert
 
 
+def path(text: str) -> pathlib.Path:
+    """Return a path of the command line, for argparse's `type=`; an empty one, as of an unset variable, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return pathlib.Path(text)
+
+
 def options_of(arguments: argparse.Namespace, parser: argparse.ArgumentParser, without: Collection[str] = ()) -> list[str]:
     """Return the words of a command line that gives `arguments` again, from any folder: paths in it are absolute.
 

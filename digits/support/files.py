@@ -34,11 +34,11 @@ def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[path
     Raises:
         UserError: the file cannot be written (full disk, permissions).
     """
-    path, given = pathlib.Path(os.path.abspath(path)), path
+    path, given = pathlib.Path(os.path.realpath(path)), pathlib.Path(path)  # where a link leads is written, not the link
     # Named before it is made: an interruption between the two leaves nothing behind.
     temporary = _temporary_name(path, secrets.token_hex(4))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(given.parent)
         if path.exists() and path.is_dir() != folder:
             raise UserError(f"{printable(given)} is a {'file' if folder else 'folder'}; choose another name.")
         temporary.mkdir() if folder else temporary.touch(exist_ok=False)
@@ -63,7 +63,7 @@ def atomic_write(path: str | os.PathLike, folder: bool = False) -> Iterator[path
 
 def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what killed processes left of `atomic_write(path)`. Call it only where no other process writes `path`."""
-    path = pathlib.Path(path)
+    path = pathlib.Path(os.path.realpath(path))
     for leftover in path.parent.glob(str(_temporary_name(pathlib.Path(glob.escape(path.name)), "[0-9a-f]" * 8))):
         _remove(leftover)
 
@@ -114,7 +114,7 @@ def make_folder(path: str | os.PathLike) -> None:
     except FileExistsError as error:
         raise UserError(f"{printable(path)} is a file, not a folder; choose another name.") from error
     except OSError as error:
-        raise UserError(f"cannot make the folder {printable(path)}: {reason(error)}; choose another.") from error
+        raise UserError(f"cannot write {printable(path)}: {reason(error)}; choose a place you may write to.") from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -163,13 +163,15 @@ def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
         purpose: what else could hold it, for the message ("another training of models/x.keras").
 
     Raises:
-        UserError: another process holds the lock, or the file cannot be made.
+        UserError: another process holds the lock, the file cannot be made, or it holds something.
     """
     import filelock
 
     try:
-        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-        open(path, "ab").close()  # filelock takes some folders in which no file can be made for a lock that is held
+        make_folder(pathlib.Path(path).parent)
+        with open(path, "ab") as file:  # filelock takes some folders in which no file can be made for a lock that is held
+            if file.tell():
+                raise UserError(f"{printable(path)} is no lock, which would be empty; move it, or choose another name.")
         held = filelock.FileLock(path, timeout=0)
         held.acquire()
     except filelock.Timeout as error:

@@ -8,6 +8,7 @@ progress.history[-1]["val_accuracy"]               # of the last epoch
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import pathlib
 import sys
@@ -15,10 +16,12 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 import tqdm
 
 from digits.inference.calibration import score
-from digits.support.messages import UserError, duration, percent
+from digits.support import files
+from digits.support.messages import UserError, duration, percent, printable
 from digits.training import checkpoint
 from digits.training.progress import Progress, Settings
 
@@ -133,10 +136,36 @@ def tensorboard(folder: pathlib.Path | None) -> list[keras.callbacks.Callback]:
     """Return the callback that writes the history for TensorBoard into `folder`, in a list; none where `folder` is None.
 
     Raises:
-        UserError: the package is not installed.
+        UserError: the package is not installed, or the folder cannot be made. The callback raises it where it cannot write.
     """
     if folder is None:
         return []
     if importlib.util.find_spec("tensorboard") is None:
         raise UserError("--tensorboard needs the package tensorboard; install it with `pip install tensorboard`.")
-    return [keras.callbacks.TensorBoard(folder, write_graph=False)]
+    files.make_folder(folder)
+    return [_History(folder, write_graph=False)]
+
+
+class _History(keras.callbacks.TensorBoard):
+    """Keras's callback, but that a full disk ends the training with one sentence."""
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        with self._writing():
+            super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        with self._writing():
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        with self._writing():
+            super().on_train_end(logs)
+
+    @contextlib.contextmanager
+    def _writing(self):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"cannot write into {printable(self.log_dir)} ({type(error).__name__}); free some space or leave --tensorboard out."
+            ) from error

@@ -15,7 +15,7 @@ import signal
 import sys
 from types import TracebackType
 
-from digits.inference.model_files import files_of
+from digits.inference.model_files import files_of, refuse_strangers
 from digits.support import files
 from digits.support.messages import UserError, shown
 from digits.training import checkpoint
@@ -36,8 +36,8 @@ class Session:
         status: the exit status that the process should end with.
 
     Raises:
-        UserError: on entering: another training of this model is running, or was interrupted and neither `resume` nor
-            `restart` is given; or there is nothing to resume.
+        UserError: on entering: a file beside the model is not ours to replace; another training of this model is running, or was
+            interrupted and neither `resume` nor `restart` is given; or there is nothing to resume.
     """
 
     def __init__(self, path: pathlib.Path, worker: cluster.Worker, resume: bool, restart: bool) -> None:
@@ -53,6 +53,7 @@ class Session:
             if self.worker.is_first:
                 paths = files_of(self.path)
                 stack.enter_context(files.lock(paths.lock, f"another training of {shown(self.path)}"))
+                refuse_strangers(self.path)
                 for path in (paths.keras, paths.litert, paths.record, paths.checkpoint):
                     files.remove_leftovers(path)
                 self._begun = self._find_begun()

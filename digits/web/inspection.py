@@ -43,7 +43,7 @@ def inspect(reader: ImageReader, data: bytes, name: str | None = None, preview: 
         data: the encoded image.
         name: what to call it.
         preview: the longer side of the preview in pixels, for images that browsers cannot show; 0 for none.
-        number: of the only page that is wanted, or None for all.
+        number: of the only page that is wanted, or None for all. Raises UserError where there is none.
 
     Returns:
         list of dicts, ready for JSON, one for each page: the record (see `reader.read_image`) and "size", "images", "preview"
@@ -60,7 +60,7 @@ def annotate(reader: ImageReader, data: bytes, name: str | None = None, number: 
     """Return the PNG that `predict.py --annotate` draws of the page `number` (default: the first).
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or has no such page.
     """
     with contextlib.closing(reader.inspect(Job(name, data))) as inspections:
         inspection = _page(inspections, number or 1)
@@ -72,8 +72,12 @@ def annotate(reader: ImageReader, data: bytes, name: str | None = None, number: 
 
 
 def _page(inspections: Iterator[Inspection], number: int) -> Inspection:
-    """Return the inspection of the page `number`, counted from 1; the last one, where there are fewer."""
-    return collections.deque(itertools.islice(inspections, number), maxlen=1).pop()
+    """Return the inspection of the page `number`, counted from 1, or of an earlier one that ends the reading. Raises UserError."""
+    pages = collections.deque(enumerate(itertools.islice(inspections, number), 1), maxlen=1)
+    last, inspection = pages.pop()
+    if last < number and not inspection.record["error"]:
+        raise UserError(f"there is no page {number}; the last is page {last}.")
+    return inspection
 
 
 def _first_pages(pages: Iterator, name: str | None, use: Callable) -> Iterator[dict]:

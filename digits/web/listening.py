@@ -23,7 +23,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(f"port {port} is taken by another program; choose another with --port, or --port 0.") from error
-        raise UserError(f"cannot listen on {printable(host)}, port {port}: {reason(error)}; choose another.") from error
+        why = reason(error).partition(" (while")[0]  # Python adds the address, which is in the sentence
+        raise UserError(f"cannot listen on {printable(host)}, port {port}: {why}; choose another.") from error
     # Its connections inherit this: without it the second half of each answer waits 40 ms for the browser's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

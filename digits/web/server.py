@@ -217,4 +217,6 @@ def parse_correction(body: bytes) -> tuple[np.ndarray, str | None]:
         raise HTTPException(400, 'a correction is {"image": 28x28 bytes in base64, "label": the digit}.') from None
     if label not in (*LABELS, None):
         raise HTTPException(400, f"the label must be one of {', '.join(LABELS)}, or null.")
+    if not image.any():
+        raise HTTPException(400, "the image shows no ink; send what the network saw.")
     return image, label

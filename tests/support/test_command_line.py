@@ -42,6 +42,14 @@ def test_commands_are_quoted_as_the_shell_of_the_system_takes_them(monkeypatch):
     assert quoted(words) == 'train.py --model "my models/a.keras"'
 
 
+@pytest.mark.parametrize(
+    "line", ["evaluate.py --output-dir=", "train.py --tensorboard=", "visualize.py --model=", "export.py --model="]
+)
+def test_an_empty_path_is_refused(line, tmp_path):
+    done = subprocess.run([sys.executable, *str(ROOT / line).split()], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and "the path is empty" in done.stderr and os.listdir(tmp_path) == []
+
+
 def test_bugs_keep_their_traceback(tmp_path):
     script = tmp_path / "x.py"
     script.write_text("from digits.support import command_line\ncommand_line.run(lambda: 1 / 0)\n")

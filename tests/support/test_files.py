@@ -29,6 +29,15 @@ def test_write_creates_folders_and_follows_the_umask(tmp_path):
     assert os.listdir(path.parent) == ["x.json"]
 
 
+def test_where_a_link_leads_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "far" / "x.txt")
+    for text in ("first", "second"):
+        files.write_text(tmp_path / "link.txt", text)
+        assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "far" / "x.txt").read_text() == text
+    assert sorted(os.listdir(tmp_path)) == ["far", "link.txt"] and os.listdir(tmp_path / "far") == ["x.txt"]
+
+
 def test_old_file_stays_until_the_block_ends(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("old")

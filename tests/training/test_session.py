@@ -163,6 +163,15 @@ def test_interrupted_before_the_first_epoch(tmp_path, capsys, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["digits.json", "digits.tflite", "digits.lock"])
+def test_files_of_another_kind_are_not_replaced(name, tmp_path):
+    (tmp_path / name).write_text('{"mine": "precious"}')
+    for options in ([], ["--resume"]):
+        process = run("train.py", "--model", tmp_path / "digits.keras", "--limit", "300", "--epochs", "1", *options)
+        assert process.returncode == 2 and name in process.stderr and process.stderr.count("\n") == 1
+        assert (tmp_path / name).read_text() == '{"mine": "precious"}' and os.listdir(tmp_path) == [name]
+
+
 @pytest.mark.slow
 def test_a_restart_that_is_interrupted_at_once_leaves_the_earlier_training(interrupted, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patch:

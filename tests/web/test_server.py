@@ -139,6 +139,11 @@ def test_body_without_a_length_is_read(app):
     assert b'"text": "7"' in answer
 
 
+def test_a_page_that_is_not_there_is_told(app):
+    assert app.request("POST", "/annotate?page=1", SEVEN)[0] == 200
+    assert app.json("POST", "/annotate?page=7", SEVEN) == (400, {"error": "there is no page 7; the last is page 1."})
+
+
 @pytest.fixture
 def hasty(tmp_path):
     """A server that waits half a second for a body."""
@@ -179,6 +184,7 @@ def test_slow_bodies_are_given_up_and_others_served(hasty):
         correction(np.zeros((28, 28)), 4),
         correction(np.zeros((28, 28)), ["4"]),
         correction(np.zeros((27, 28)), "4"),
+        correction(np.zeros((28, 28)), "4"),  # no ink
     ],
     ids=str,
 )
@@ -202,7 +208,7 @@ def test_corrections_come_back_identical_from_the_data_loader(app, mnist, tmp_pa
 
 def test_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "4").write_text("a file where a folder should be")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="is a file, not a folder"):
         Corrections(tmp_path).put(np.zeros((28, 28), np.uint8), "4")
     with pytest.raises(UserError, match="is no folder"):
         Corrections(tmp_path / "4")
