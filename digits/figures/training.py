@@ -61,22 +61,18 @@ def compare_trainings(groups: dict[str, dict[str, dict]], title: str, note: str 
 
     Args:
         groups: dict of panel names to dicts of training names to histories (see `training_curves`). A training that is in
-            all panels is blue.
+            all panels is blue, with round markers; there are three others in a panel at most.
         title, note: the heading.
     """
     figure = new_figure(11, 4.8, title, note)
     panels = [add_axes(figure, 0.95 + 10.05 / len(groups) * k, 0.6, 10.05 / len(groups) - 0.85, 2.75) for k in range(len(groups))]
     for axes, (name, trainings) in zip(panels, groups.items()):
-        others = iter(DIGIT_COLOURS[1:])
-        for number, (training, history) in enumerate(trainings.items()):
+        others = iter(zip(DIGIT_COLOURS[1:], "s^D"))
+        for training, history in trainings.items():
             everywhere = all(history in group.values() for group in groups.values())
+            colour, marker = (DIGIT_COLOURS[0], "o") if everywhere else next(others)
             axes.plot(
-                history["epoch"],
-                1 - np.asarray(history["val_accuracy"]),
-                color=DIGIT_COLOURS[0] if everywhere else next(others),
-                marker="os^D"[number % 4],
-                markersize=6,
-                label=training,
+                history["epoch"], 1 - np.asarray(history["val_accuracy"]), color=colour, marker=marker, markersize=6, label=training
             )
         _epoch_axes(axes, name, history["epoch"])
         _error_scale(axes)
