@@ -171,7 +171,7 @@ def lock(path: str | os.PathLike, purpose: str) -> Iterator[None]:
         make_folder(pathlib.Path(path).parent)
         with open(path, "ab") as file:  # filelock takes some folders in which no file can be made for a lock that is held
             if file.tell():
-                raise UserError(f"{printable(path)} is no lock, which would be empty; move it, or choose another name.")
+                raise UserError(f"{printable(path)} is no lock file, for it is not empty; move it, or choose another name.")
         held = filelock.FileLock(path, timeout=0)
         held.acquire()
     except filelock.Timeout as error:

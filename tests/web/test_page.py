@@ -169,6 +169,90 @@ def test_clear_takes_a_photo_away(page):
     assert reading(page) == ""
 
 
+def hold(page):
+    """Have requests for a reading wait in the list that is returned."""
+    held = []
+    page.route("**/inspect*", lambda route: held.append(route))
+    return held
+
+
+def wait_for_request(page, held):
+    for _ in range(500):
+        if held:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("nothing was asked")
+
+
+def let_go(page, held):
+    """Answer the requests that wait, and those that follow, until nothing more is asked."""
+    while page.locator("body[data-busy]").count():
+        while held:
+            held.pop(0).continue_()
+        page.wait_for_timeout(20)
+
+
+def test_clear_takes_away_a_photo_that_is_being_read(page):
+    held = hold(page)
+    drop(page, EXAMPLES / "seven.png")
+    wait_for_request(page, held)
+    page.keyboard.press("Delete")
+    let_go(page, held)
+    expect(page.locator("#image")).to_be_hidden()
+    assert reading(page) == "" and "appears here" in page.locator("#verdict").text_content()
+
+
+@pytest.mark.parametrize("first", ["two_lines.jpg", "document"])
+def test_the_newest_image_is_shown(first, page, tmp_path):
+    """An answer to an earlier one, or to an earlier document of several pages, comes in between."""
+    if first == "document":
+        Image.open(EXAMPLES / "number.jpg").save(tmp_path / first, "TIFF", save_all=True, append_images=[Image.new("L", (50, 50))])
+    held = hold(page)
+    drop(page, tmp_path / first if first == "document" else EXAMPLES / first)
+    wait_for_request(page, held)
+    drop(page, EXAMPLES / "seven.png")
+    page.wait_for_timeout(200)
+    let_go(page, held)
+    expect(page.locator("#reading")).to_have_text("7")
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator("#caption")).to_have_text("seven.png")
+
+
+def test_a_drawing_that_was_begun_after_a_photo_was_given_is_shown(page):
+    held = hold(page)
+    draw(page, 2)
+    wait_for_request(page, held)
+    drop(page, EXAMPLES / "seven.png")
+    page.wait_for_timeout(200)
+    draw(page, 1, x=0.8)
+    let_go(page, held)
+    assert reading(page) == "21"
+    expect(page.locator("#image")).to_be_hidden()
+    assert page.locator("#drawing-boxes .box").count() == 2
+
+
+def test_a_table_holds_the_images_that_were_given_last(page):
+    held = hold(page)
+    drop(page, EXAMPLES / "number.jpg", EXAMPLES / "two_lines.jpg", EXAMPLES / "blank.jpg")
+    wait_for_request(page, held)
+    drop(page, EXAMPLES / "seven.png", EXAMPLES / "blank.jpg")
+    page.wait_for_timeout(200)
+    let_go(page, held)
+    assert page.locator("#rows th").all_text_contents() == ["blank.jpg", "seven.png"]
+    assert page.locator("#summary").text_content() == "1 read, 1 without a digit"
+
+
+def test_what_goes_wrong_is_said_to_screen_readers_and_a_cleared_reading_is_not(page, tmp_path):
+    (tmp_path / "no.png").write_text("no image")
+    drop(page, tmp_path / "no.png")
+    expect(page.locator("#status")).to_contain_text("no.png")
+    draw(page, 7)
+    assert reading(page) == "7"
+    page.keyboard.press("Delete")
+    page.wait_for_timeout(800)
+    assert page.locator("#status").text_content() == "The reading appears here while you draw."
+
+
 def test_blank_image_has_no_digit(page):
     drop(page, EXAMPLES / "blank.jpg")
     expect(page.locator("#verdict")).to_contain_text("No digit found")

@@ -15,7 +15,6 @@ export class Drawing {
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
-    this.clears = 0; // how often it was cleared: an answer to an earlier drawing is no longer wanted
     this.#context = canvas.getContext("2d");
     this.#copy = Object.assign(document.createElement("canvas"), COPY).getContext("2d");
     this.#redraw();
@@ -35,7 +34,6 @@ export class Drawing {
     this.#strokes.pop();
     this.#pointer = null;
     this.#redraw();
-    if (this.isEmpty) this.clears++;
     this.changed();
   }
 
@@ -43,7 +41,6 @@ export class Drawing {
     this.#strokes = [];
     this.#pointer = null;
     this.#redraw();
-    this.clears++;
     this.changed();
   }
 

@@ -7,9 +7,11 @@ const SURE_FROM = 0.9; // as in the annotated copies of predict.py
 
 const cards = []; // kept and filled anew: a click must find the card that it was aimed at
 let shown = ""; // the answer on the page, as text
+let speech; // the timer of what a screen reader will say
 
 // Show an answer of the server on the page, `boxes` being the <svg> over the image that was read.
 export function showReading(answer, boxes) {
+  speak(inWords(answer), 500);
   const text = JSON.stringify(answer);
   if (text === shown) return;
   shown = text;
@@ -28,6 +30,7 @@ export function showReading(answer, boxes) {
 
 // Show no reading but a sentence: why there is none.
 export function showSentence(sentence, isError = false) {
+  speak(sentence, isError ? 0 : 500);
   shown = "";
   byId("reading").replaceChildren();
   byId("verdict").textContent = sentence;
@@ -35,6 +38,18 @@ export function showSentence(sentence, isError = false) {
   showNotes([]);
   byId("why").hidden = true;
   for (const boxes of document.querySelectorAll(".boxes")) boxes.replaceChildren();
+}
+
+// Show a sentence beside the reading, which stays.
+export function showNote(sentence) {
+  speak(sentence, 0);
+  byId("notes").append(element("li", { class: "error" }, sentence));
+}
+
+// Have a screen reader say something once the page has been quiet for so many milliseconds: when the pen rests.
+function speak(sentence, quiet) {
+  clearTimeout(speech);
+  speech = setTimeout(() => (byId("status").textContent = sentence), quiet);
 }
 
 // What a screen reader says of an answer, and the table shows.

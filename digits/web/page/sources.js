@@ -14,7 +14,7 @@ export function watchSources(use, tell) {
     else tell("There is no image in that.");
   };
   watchInputs(give);
-  watchDrops(give);
+  watchDrops(give, tell);
   watchCamera(use, tell);
   document.addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
@@ -39,7 +39,7 @@ function watchInputs(give) {
   }
 }
 
-function watchDrops(give) {
+function watchDrops(give, tell) {
   const mark = (isOver) => document.body.classList.toggle("dragging", isOver);
   document.addEventListener("dragover", (event) => {
     event.preventDefault(); // or the browser would open the file
@@ -52,21 +52,26 @@ function watchDrops(give) {
     // All entries at once: they are gone after the first `await`.
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
     const found = entries.length ? entries.map((entry) => imagesIn(entry)) : [...event.dataTransfer.files].map((file) => [named(file)]);
-    give((await Promise.all(found)).flat());
+    const lost = [];
+    const all = (await Promise.all(found)).flat().filter(({ image, name }) => image || !lost.push(name));
+    if (all.length || !lost.length) give(all);
+    if (lost.length) tell(`The browser cannot read ${lost.join(", ")}.`);
   });
 }
 
-// The images in a dropped file or folder, and in the folders in it.
+// The images in a dropped file or folder, and in the folders in it; `image` is null where the browser cannot read one.
 async function imagesIn(entry, isInFolder = false) {
+  const name = entry.fullPath.replace(/^\//, "");
+  const lost = { image: null, name };
   if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    const image = { image: file, name: entry.fullPath.replace(/^\//, "") };
-    return !isInFolder || isImage(image) ? [image] : [];
+    if (isInFolder && !isImage({ name })) return [];
+    return [await new Promise((resolve) => entry.file((image) => resolve({ image, name }), () => resolve(lost)))];
   }
   const reader = entry.createReader();
   const images = [];
   for (;;) {
-    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+    const entries = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null))); // a hundred at a time
+    if (!entries) return [...images, lost];
     if (!entries.length) return images;
     for (const inner of entries) images.push(...(await imagesIn(inner, true)));
   }
@@ -78,6 +83,7 @@ function watchCamera(use, tell) {
   const video = byId("video");
   byId("camera").onclick = async () => {
     if (!navigator.mediaDevices) return byId("capture").click();
+    byId("camera").disabled = true; // a second click would open a second stream, which nobody ends
     try {
       video.srcObject = await navigator.mediaDevices.getUserMedia({
         video: { facingMode: "environment", width: { ideal: 1920 } },
@@ -85,6 +91,8 @@ function watchCamera(use, tell) {
       dialog.showModal();
     } catch (error) {
       tell(error.name === "NotAllowedError" ? "The browser may not use the camera; allow it." : "There is no camera to use.");
+    } finally {
+      byId("camera").disabled = false;
     }
   };
   video.onloadeddata = () => (byId("take").disabled = false); // before, there is no frame to take
@@ -95,6 +103,7 @@ function watchCamera(use, tell) {
   };
   byId("cancel").onclick = () => dialog.close();
   byId("take").onclick = () => {
+    byId("take").disabled = true;
     const frame = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
     frame.getContext("2d").drawImage(video, 0, 0);
     frame.toBlob((image) => {
