@@ -18,8 +18,9 @@ front, and control characters in names appear escaped.
 
 PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, HEIC, AVIF and PDF are read. Of a PDF or TIFF of several pages each gives a
 record of its own, "scan.pdf#2" with "page": 2; where there is a single page, "page" is null and the name stays as it is.
-Boxes on a page of a PDF are in pixels of 1/200 inch. The annotated copy of "number.jpg" is "number.png", that of the
-page "scan#2.png"; a second image of the same name gets "number-2.png". Only annotated copies are ever replaced.
+Boxes on a page of a PDF are in pixels of 1/200 inch (larger ones on a page above A1). The annotated copy of "number.jpg" is
+"number.png", that of the page "scan#2.png"; a second image of the same name gets "number-2.png". Only annotated copies are
+ever replaced.
 
 Images are read in the order given, a folder's in natural order, and each result is written as soon as it is
 there. Exit status: 0 when all images were read, 1 when some could not be, 2 when none could be or the command
@@ -60,7 +61,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--single", action="store_true", help="each image holds exactly one digit: never answer with several or none")
     confidence = (
         "mark a text as unsure whose confidence is less, 0 to 1; confidence is the chance that the whole text is right "
-        "(default: 0.85, chosen on real handwriting). Where no number reaches 10 %%, no digit is found"
+        "(default: 0.85, chosen on real handwriting). Where no number reaches 10 %%, or P where that is less, no digit is found"
     )
     add("--min-confidence", type=number(float, 0, 1), metavar="P", help=confidence)
     polarity = "yes: dark ink on light paper; no: light ink on dark (default: %(default)s)"
@@ -271,7 +272,7 @@ def _check_annotate(folder, groups):
 
     files.make_folder(folder)
     holders = {group.folder for group in groups if group.folder}
-    holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names}
+    holders |= {os.path.dirname(name) or "." for group in groups if not group.folder for name in group.names if name != "-"}
     if any(os.path.isdir(holder) and os.path.samefile(holder, folder) for holder in holders):
         raise UserError(f"{printable(folder)} holds images that are to be read; choose another folder for --annotate.")
 

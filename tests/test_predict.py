@@ -96,6 +96,16 @@ def test_folder_is_in_natural_order_and_holds_only_images(capsys, digits):
     assert [os.path.relpath(r["file"], digits) for r in records_of(out)] == ["1.png", "2.png", "10.png", "inner/3.png"]
 
 
+def test_a_pattern_over_folders_names_each_image_once(capsys, digits):
+    (digits / "labels.csv").write_text("file,label\n")
+    (digits / "in" / "ner").mkdir(parents=True)
+    save(np.zeros((28, 28), np.uint8), digits / "in" / "ner" / "3.png")
+    for pattern in ("**", "**/*.png"):
+        _, out, err = run(capsys, "--format", "jsonl", "--recursive", digits / pattern)
+        read = [os.path.relpath(record["file"], digits) for record in records_of(out)]
+        assert read == ["1.png", "2.png", "10.png", os.path.join("in", "ner", "3.png")] and err == ""
+
+
 def test_images_of_a_kind_that_is_not_read_are_named_in_folders_too(capsys, digits, tmp_path):
     phone = tmp_path / "phone"
     phone.mkdir()
@@ -147,6 +157,8 @@ def test_standard_input(digits):
     assert process.returncode == 0 and process.stdout.startswith(b"-: 7 (") and process.stderr == b""
     process = subprocess.run([*COMMAND, "--format", "jsonl", "-"], input=b"", capture_output=True)
     assert process.returncode == 2 and b"nothing came on standard input" in process.stdout
+    process = subprocess.run([*COMMAND, "-", "--annotate", "."], input=data, capture_output=True, cwd=digits / "..")
+    assert process.returncode == 0, process.stderr
 
 
 def test_read_image_from_everything(digits):
@@ -336,7 +348,7 @@ def test_more_strokes_than_are_looked_at(capsys, digits, monkeypatch):
     monkeypatch.setattr("digits.reading.strokes.MOST_STROKES", 1)
     monkeypatch.setattr("digits.reading.candidates.MOST_STROKES", 1)
     status, out, err = run(capsys, digits / "1.png")
-    assert status == 0 and "7 (" in out and "1.png has too many strokes" in err
+    assert status == 0 and "7 (" in out and "1.png has more strokes than are looked at" in err
 
 
 def test_annotate(capsys, digits):

@@ -1,6 +1,6 @@
 """What runs along or through the border of an image: shadows, neighbours, lines, folds of the paper; or digits cropped tightly.
 
-    strokes, share = drop_border(strokes, mask.shape)        # strokes.Strokes; the share of the ink that was dropped
+    strokes, share = drop_border(strokes)        # strokes.Strokes; the share of the ink that was dropped
 
 Pure functions; NumPy and OpenCV only.
 """
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from digits.reading.lines import group_lines
-from digits.reading.strokes import Strokes, keep_strokes, stroke_width
+from digits.reading.strokes import Strokes, keep_strokes, stroke_mask, stroke_width
 
 THINNEST_THROUGH = 0.03  # of its length: a line from side to side of the image is printed where it is thinner
 FOLD, PAGE = 0.35, 0.5  # of its height is a fold wide, at most, and the image that it goes through, at least
@@ -73,8 +73,7 @@ def standing_on(strokes: Strokes, lines: np.ndarray) -> tuple[float, float]:
     """
     on_lines, farthest = 0.0, 0.0
     for i in np.flatnonzero(lines):
-        x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        mask = stroke_mask(strokes, i)
         points = np.argwhere(mask).astype(np.float32)
         down, right, *middle = cv2.fitLine(points, cv2.DIST_L1, 0, 0.01, 0.01).ravel()
         aside = np.abs((points - middle) @ (right, -down))
@@ -84,19 +83,16 @@ def standing_on(strokes: Strokes, lines: np.ndarray) -> tuple[float, float]:
     return share, share if farthest > 0.5 * strokes.boxes[~lines, 3].max(initial=0) else 0.0
 
 
-def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, float]:
+def drop_border(strokes: Strokes) -> tuple[Strokes, float]:
     """Drop what runs into the frame of an image beside digits that do not.
 
     What touches the frame is a shadow, a table or a neighbour; but where an image is cropped tightly its digits
     touch, too: strokes that are as large as the ones that stand free stay, and so does all when none stands free.
 
-    Args:
-        strokes: Strokes.
-        shape: (h, w) of the image.
-
     Returns:
         (Strokes, share of the ink that was dropped).
     """
+    shape = strokes.labels.shape
     if len(strokes.areas) == 0:
         return strokes, 0.0
     strokes = drop_frame(strokes)
@@ -115,10 +111,10 @@ def drop_border(strokes: Strokes, shape: tuple[int, ...]) -> tuple[Strokes, floa
     return keep_strokes(strokes, keep), float(strokes.areas[~keep].sum() / strokes.areas.sum())
 
 
-def touched_sides(boxes: np.ndarray, shape: tuple[int, ...], margin: int = 1) -> np.ndarray:
+def touched_sides(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return (4, n) bool: which strokes touch the left, upper, right and lower side of an image of `shape` (h, w)."""
     x, y, width, height = boxes.T
-    return np.stack([x <= margin, y <= margin, x + width >= shape[1] - margin, y + height >= shape[0] - margin])
+    return np.stack([x <= 1, y <= 1, x + width >= shape[1] - 1, y + height >= shape[0] - 1])
 
 
 def is_writing(boxes: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -29,6 +29,7 @@ from digits.reading.strokes import (
     ink_box,
     label_strokes,
     propose_cuts,
+    stroke_mask,
     stroke_width,
 )
 
@@ -113,7 +114,7 @@ class Layout(NamedTuple):
         candidates: list of N Candidate.
         lines: list of Line; those of one version from top to bottom.
         clutter: how much there is beside the ink (see `ink.Ink`).
-        crowded: whether there is more ink than is looked at, and the smallest strokes were left out.
+        crowded: whether there are more strokes, or more ways to join them, than are looked at; parts may be missing.
     """
 
     images: np.ndarray
@@ -140,8 +141,8 @@ def split_pieces(strokes: Strokes, line: np.ndarray, width: float) -> list[tuple
     pieces = []
     height = line_height(strokes.boxes[line])
     for i in line:
-        x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        _, _, w, h = strokes.boxes[i]
+        mask = stroke_mask(strokes, i)
         cuts = propose_cuts(mask, width) if w > 0.75 * min(h, height) and h > 0.5 * height else []
         parts = cut_stroke(mask, cuts)
         cost = [0.0] + [cut[2] for cut in cuts] + [0.0]

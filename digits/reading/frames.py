@@ -9,7 +9,7 @@ Pure functions; NumPy and OpenCV only.
 import cv2
 import numpy as np
 
-from digits.reading.strokes import Strokes, keep_strokes, label_strokes, stroke_width
+from digits.reading.strokes import Strokes, keep_strokes, label_strokes, stroke_mask, stroke_width
 
 FRAME_WIDTH = 1.4  # pen's widths; what lies deeper in a frame is not of its line
 SURROUNDED = 0.9  # of the writing lies inside a ring around it
@@ -67,7 +67,7 @@ def surrounds(frame: Strokes, writing: Strokes) -> bool:
         return False
     i = int(np.argmax(frame.boxes[:, 2] * frame.boxes[:, 3]))
     x, y, w, h = frame.boxes[i]
-    held = (writing.labels[y : y + h, x : x + w] > 0) & fill(frame.labels[y : y + h, x : x + w] == i + 1)
+    held = (writing.labels[y : y + h, x : x + w] > 0) & fill(stroke_mask(frame, i))
     return bool(np.count_nonzero(held) > SURROUNDED * np.count_nonzero(writing.labels))
 
 
@@ -85,7 +85,7 @@ def touching_ink(strokes: Strokes, framed: np.ndarray) -> np.ndarray | None:
     inside = np.zeros(strokes.labels.shape, bool)
     for i in np.flatnonzero(framed):
         x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        mask = stroke_mask(strokes, i)
         filled = np.pad(fill(mask).astype(np.uint8), 1)
         depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)[1:-1, 1:-1]
         deep = label_strokes(mask & (depth > FRAME_WIDTH * stroke_width(mask)))

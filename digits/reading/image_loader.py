@@ -40,7 +40,7 @@ def load_image(
 
     EXIF orientation is applied; transparency is flattened on white, or on black where nothing would show
     on white. 16-bit values are scaled to 8 bits; numbers without a fixed range follow `image_arrays.to_uint8`.
-    A page of a PDF is drawn at 200 dots per inch. Of an animation or of several pages the first is taken.
+    A page of a PDF is drawn at 200 dots per inch, one above A1 at fewer. Of an animation or of several pages the first is taken.
 
     Args:
         source: path (str or os.PathLike); an encoded image as bytes or binary file object; PIL image; or

@@ -51,6 +51,9 @@ def find_images(paths: Iterable[str], recursive: bool = False) -> list[Group]:
             groups += _folder(path, recursive)
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(glob.glob(path, recursive=recursive), key=natural_key)
+            if recursive and "**" in path:  # it has found what is in the folders, too
+                every = os.path.basename(path) != "**"
+                matches = [match for match in matches if not os.path.isdir(match) and (every or is_image(match))]
             groups += (
                 find_images(matches, recursive)
                 if matches
@@ -59,6 +62,11 @@ def find_images(paths: Iterable[str], recursive: bool = False) -> list[Group]:
         else:
             groups.append(Group("", [path]))
     return groups
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file's name has an image's ending."""
+    return bool(ENDINGS.fullmatch(os.path.splitext(name)[1]))
 
 
 def natural_key(name: str) -> tuple[str, str]:
@@ -90,7 +98,7 @@ def _folder(top, recursive):
                         # A link may lead back to where the search came from.
                         if recursive and not entry.is_symlink():
                             folders.append(entry.name)
-                    elif ENDINGS.fullmatch(os.path.splitext(entry.name)[1]):
+                    elif is_image(entry.name):
                         names.append(entry.name)
         except OSError as problem:
             groups.append(Group(folder, [], f"{printable(folder)} cannot be listed: {reason(problem)}."))

@@ -181,7 +181,7 @@ def versions_of(strokes: Strokes, ink: Ink, back: np.ndarray, cost: float, bars_
         strokes, cost, lost = without_lines, cost + DROPPED_COST * on_lines, high + standing_on(strokes, folds)[1]
     elif folds.any():
         cost += FOLD_COST
-    inner, dropped = drop_border(drop_discs(strokes), ink.mask.shape)
+    inner, dropped = drop_border(drop_discs(strokes))
     kept = drop_specks(inner)
     if len(kept.areas) == 0:
         return []
@@ -231,7 +231,7 @@ def without_print(ink: Ink) -> list[tuple[Strokes, float]]:
             sets.append((label_strokes(with_line_beside(writing, ink.mask & ~writing)), LINE_BESIDE_COST))
     elif (ruled := ruled_paper.remove_rules(ink.mask)) is not None:
         # Digits that stand on a line would be taken away with it.
-        lost = ruled & (plain.labels > 0) & (drop_border(plain, ruled.shape)[0].labels == 0)
+        lost = ruled & (plain.labels > 0) & (drop_border(plain)[0].labels == 0)
         sets = [(plain, DROPPED_COST * float(lost.sum() / max(1, ruled.sum()))), (label_strokes(ruled), PRINT_COST)]
     elif (without := ruled_paper.remove_bars(ink.mask, plain)) is not None:
         rest, surely = without

@@ -51,7 +51,7 @@ def without_objects(strength: np.ndarray, mask: np.ndarray, light: float | None)
     Args:
         strength: (h, w) float32, how far each pixel differs from its paper towards the ink, in grey levels.
         mask: (h, w) bool, the ink.
-        light: grey level of the paper, for dark ink; None for light ink, where nothing is a shadow.
+        light: grey level of the paper and ink.SHADE together, for dark ink; None for light ink, where nothing is a shadow.
 
     Returns:
         ((h, w) float32, the new strength; (h, w) bool, where nothing is written); None where nothing is so thick.

@@ -55,7 +55,7 @@ class Job(NamedTuple):
 
     Attributes:
         name: what the record calls it; None for an image without a path.
-        source: what `image_loader.load_image` takes. In `read_images` a path or bytes, which go to other processes.
+        source: what `image_loader.load_image` takes. In `read_images` it goes to other processes.
         annotated: where to write the annotated copy (`NAME.png`; of a page `NAME#2.png`), or None.
         error: when not None, the image is known to be unreadable, and this is why.
     """
@@ -232,7 +232,7 @@ def _complete(record, layout, reading):
     if layout.clutter > MOST_CLUTTER and not record["digits"]:
         record["notes"].append(f"{name} has no plain paper around its ink; crop it to the writing and some paper around it.")
     if layout.crowded and record["digits"]:
-        record["notes"].append(f"{name} has too many strokes; the smallest were left out. Crop it and read the parts.")
+        record["notes"].append(f"{name} has more strokes than are looked at, so parts may be missing. Crop it and read the parts.")
     return images
 
 

@@ -1,6 +1,6 @@
 """Why nothing was read: what was found in an image, what the network took it for, and the rule that refused it.
 
-digits, images = refused_digits(layout, probabilities)      # as a record's "digits", for `annotation.draw_reading`
+digits, images = refused_digits(layout, probabilities, top_k=3)      # as a record's "digits", for `annotation.draw_reading`
 reason(layout, record)                                      # "Too little of this looks like a number. ..."
 """
 
@@ -12,7 +12,7 @@ from digits.reading.records import describe
 from digits.support.messages import percent
 
 
-def refused_digits(layout: Layout, probabilities: np.ndarray, top_k: int = 2) -> tuple[list[dict], np.ndarray]:
+def refused_digits(layout: Layout, probabilities: np.ndarray, top_k: int) -> tuple[list[dict], np.ndarray]:
     """Return what was found, each stroke or run of strokes once: the one that the network is surest of.
 
     Args:

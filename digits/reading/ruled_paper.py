@@ -21,6 +21,7 @@ from digits.reading.strokes import (
     is_underline,
     keep_strokes,
     label_strokes,
+    stroke_mask,
     stroke_width,
 )
 
@@ -305,7 +306,7 @@ def remove_bars(mask: np.ndarray, strokes: Strokes) -> tuple[np.ndarray, bool] |
     for i in np.flatnonzero(strokes.boxes[:, 2] > np.maximum(UNDERLINE * strokes.boxes[:, 3], LEAST_BAR * mask.shape[1])):
         x, y, w, h = strokes.boxes[i]
         box = np.s_[y : y + h, x : x + w]
-        own = strokes.labels[box] == i + 1
+        own = stroke_mask(strokes, i)
         if (found := remove_bar(own)) is not None and found[1]:
             rest[box] &= ~(own & ~found[0])
     return None if (rest == mask).all() else (rest, True)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from digits.reading.lines import line_height
-from digits.reading.strokes import Strokes
+from digits.reading.strokes import Strokes, stroke_mask
 
 ALIKE = 1.3  # times as high as the other one, at most, is a sign of a pair
 PAIR_ARC = 0.04  # heights by which the middle of a bracket lies beside its ends, where there is another one that it faces
@@ -40,12 +40,6 @@ ARMS = 0.35  # of what lies on each side of the hole of a # has two arms, at lea
 FREE = 0.08  # of the width of a # at both ends, beside its hole: no ink
 HOLE = 0.1  # of its width and of its height has its hole, at least
 CENTRAL = 0.3, 0.7  # of its width and height: there lies the middle of its hole
-
-
-def stroke_mask(strokes: Strokes, i: int) -> np.ndarray:
-    """Return stroke number `i` in its box, (h, w) bool."""
-    x, y, w, h = strokes.boxes[i]
-    return strokes.labels[y : y + h, x : x + w] == i + 1
 
 
 def surround(boxes: np.ndarray) -> tuple[int, int, int, int]:
@@ -79,7 +73,7 @@ def bulge(mask: np.ndarray) -> float:
     rows = mask.sum(axis=1)
     if h < 8 or w > 0.6 * h or rows.min() == 0 or np.quantile(rows, 0.8) > 0.35 * h:
         return 0.0
-    single = (np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1) == 1).sum(axis=1) == 1
+    single = arms(mask) == 1
     y, x = np.nonzero(mask)
     centres = np.bincount(y, x) / rows
     part = max(1, h // 6)

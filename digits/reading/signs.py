@@ -23,10 +23,9 @@ from digits.reading.sign_parts import (
     is_ring,
     is_straight,
     lean,
-    stroke_mask,
     surround,
 )
-from digits.reading.strokes import Strokes, ink_box, turn
+from digits.reading.strokes import Strokes, ink_box, stroke_mask, turn
 
 SIDEWAYS = 0.3  # of a sign's width may lie above or below a digit; bars of a 5 or a 7 do with all of it
 LEAN_SPREAD = 7.0, 12.0  # degrees by which digits of one hand lean apart, at least and at most
@@ -177,7 +176,7 @@ def name_sign(mask: np.ndarray, box: np.ndarray, digits: np.ndarray, feet: np.nd
         height: of the line, in pixels.
 
     Returns:
-        one of . , - + x, or "1" for a straight slanted stroke, or "" for none of these.
+        one of . : , - + x, or "1" for a straight slanted stroke, or "" for none of these.
     """
     y, (h, w) = box[1], mask.shape
     if 0.25 * height < w < 0.95 * height and 0.25 * height < h < PLUS * height and 0.6 < w / h < 1.6:

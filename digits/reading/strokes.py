@@ -66,6 +66,12 @@ def label_strokes(mask: np.ndarray) -> Strokes:
     return Strokes(stats[1:, :4], stats[1:, cv2.CC_STAT_AREA], labels)
 
 
+def stroke_mask(strokes: Strokes, i: int | np.integer) -> np.ndarray:
+    """Return stroke number `i` in its box, (h, w) bool."""
+    x, y, w, h = strokes.boxes[i]
+    return strokes.labels[y : y + h, x : x + w] == i + 1
+
+
 def keep_strokes(strokes: Strokes, keep: np.ndarray) -> Strokes:
     """Return `strokes` with only those where `keep` (n,) bool."""
     if keep.all():
@@ -82,7 +88,7 @@ def drop_specks(strokes: Strokes) -> Strokes:
     extent = strokes.boxes[:, 2:].max(axis=1)
     keep = extent >= 0.12 * extent[~find_long_bars(strokes)].max()
     if keep.sum() > MOST_STROKES:
-        keep &= extent >= np.sort(extent)[-MOST_STROKES]
+        keep[np.argsort(-extent * keep, kind="stable")[MOST_STROKES:]] = False  # exactly so many: many may be equally large
     return keep_strokes(strokes, keep)
 
 
@@ -94,8 +100,7 @@ def drop_discs(strokes: Strokes) -> Strokes:
     extent = strokes.boxes[:, 2:].max(axis=1, initial=0)
     discs = (strokes.areas > SOLID * extent**2) & (extent >= LEAST_DIGIT)
     for i in np.flatnonzero(discs):
-        x, y, w, h = strokes.boxes[i]
-        discs[i] = greatest_width(strokes.labels[y : y + h, x : x + w] == i + 1) > DEEP * extent[i]
+        discs[i] = greatest_width(stroke_mask(strokes, i)) > DEEP * extent[i]
     return keep_strokes(strokes, ~discs) if FEWEST_DISCS <= discs.sum() < len(discs) else strokes
 
 
@@ -157,7 +162,7 @@ def part_lines(strokes: Strokes) -> Strokes | None:
     parted = strokes.labels > 0
     for i in np.flatnonzero(heights > TWO_LINES * usual):
         x, y, w, h = strokes.boxes[i]
-        mask = strokes.labels[y : y + h, x : x + w] == i + 1
+        mask = stroke_mask(strokes, i)
         rows = np.arange(h)
         badness = mask.sum(axis=1) + usual * np.abs(rows / h - 0.5)
         middle = np.flatnonzero(np.abs(rows / h - 0.5) < 0.25)

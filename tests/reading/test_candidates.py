@@ -1,5 +1,7 @@
 """Finding digits: each step on images made for it, judged by geometry alone (no network)."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -180,12 +182,19 @@ def test_hair_lines_are_as_dark_as_bold_ones():
     assert (images[0] > 128).sum() > 0.5 * (images[1] > 128).sum()
 
 
+def test_of_many_strokes_that_are_equally_large_no_more_are_kept():
+    mask = np.zeros((1000, 1000), bool)
+    for y, x in itertools.product(range(5, 1000, 20), repeat=2):
+        mask[y : y + 12, x : x + 3] = True
+    assert len(strokes.drop_specks(strokes.label_strokes(mask)).areas) == strokes.MOST_STROKES
+
+
 def test_specks_and_what_runs_off_the_frame_are_dropped():
     image, wanted = written()
     image[20:22, 20:22] = 30
     image[118:, :20] = 60
     found = strokes.label_strokes(ink.find_ink(image).mask)
-    kept = strokes.drop_specks(borders.drop_border(found, SIZE)[0])
+    kept = strokes.drop_specks(borders.drop_border(found)[0])
     assert len(found.areas) == 3 and len(kept.areas) == 1
     assert overlap(kept.labels > 0, wanted) > 0.8
 
