@@ -285,7 +285,7 @@ def _checked_dataset(arrays, source, complete=True):
             refuse(f"x_{part}[{blank[0]}] shows no ink; remove it, and its label.")
         if len(x) and x.max() < 32:
             refuse(f"x_{part} has no value above {x.max()}; it must be 0 (paper) to 255 (ink).")
-        if len(x) and np.mean(x > 127) > 0.5:
+        if len(x) and np.mean(x > 127) > 0.6:
             refuse(f"x_{part} is dark on light, with more ink than paper; give 255 - x_{part}: 0 is paper, 255 is ink.")
         if y.dtype.kind not in "iu":
             refuse(f"y_{part} is {y.dtype}; labels must be integers 0 to 9.")
